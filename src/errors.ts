@@ -1,0 +1,60 @@
+/**
+ * The error classes of the operator. Foreign errors are wrapped once, in the adapter that met them
+ * (`etcd/client.ts`, `kube/client.ts`), and keep their `cause`. Code and tests look at `code`, never at `message`.
+ */
+
+/** What every error of ours carries beside its message. */
+export interface ErrorDetails {
+  /** Stable machine-readable reason, e.g. `UNAVAILABLE`, `410`, `lease-not-found`. */
+  readonly code: string
+  /** What was spoken to, e.g. `etcd http://127.0.0.1:2379` or `kubernetes https://10.0.0.1:443 GET /api/v1/pods`. */
+  readonly target: string
+  readonly cause?: unknown
+}
+
+abstract class OperatorError extends Error {
+  readonly code: string
+  readonly target: string
+
+  constructor(message: string, details: ErrorDetails) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.name = new.target.name
+    this.code = details.code
+    this.target = details.target
+  }
+}
+
+/** Transient: the server could not be reached, or said "later". For a write: it was definitely **not** applied. */
+export class UnavailableError extends OperatorError {
+  /** What the server asked for (Retry-After), in milliseconds. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(message: string, details: ErrorDetails & { readonly retryAfterMs?: number | undefined }) {
+    super(message, details)
+    this.retryAfterMs = details.retryAfterMs
+  }
+}
+
+/** Transient, and for a write the outcome is **unknown**: it may have been applied, or may still be on its way. */
+export class TimeoutError extends OperatorError {}
+
+/** Permanent until a human acts: 401, 403, permission denied, bad certificate. */
+export class ForbiddenError extends OperatorError {}
+
+/** The server understood and refused: a definite answer that a retry of the same request will not change. */
+export class RejectedError extends OperatorError {}
+
+/** The user's configuration can not be used; the message names the setting and the way out. */
+export class ConfigError extends OperatorError {}
+
+/** A bug of ours. */
+export class InvariantError extends OperatorError {
+  constructor(message: string, cause?: unknown) {
+    super(message, { code: 'invariant', target: 'grpc-etcd-operator', cause })
+  }
+}
+
+/** The reason in a few words for logs and status, whatever was thrown. */
+export function describeError(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
