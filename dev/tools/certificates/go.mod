@@ -1,0 +1,3 @@
+module grpcetcd.dev/dev/tools/certificates
+
+go 1.26.0
