@@ -1,0 +1,233 @@
+/**
+ * reconcile(ServiceKey): the pipeline for one GrpcService: gather → desired → diff → safeguards → txn → commit. Level-triggered: it
+ * looks at what is, never at what happened, so a restart, a relist and a Pod event run the same code. Nothing is written when
+ * nothing differs (S12). Status is handed over, never waited for.
+ */
+import type { Logger } from 'pino'
+import type { Committer } from '../etcd/committer.ts'
+import type { LeaseKeeper } from '../etcd/lease-keeper.ts'
+import type { Mirror } from '../etcd/mirror.ts'
+import { InvariantError, UnavailableError } from '../errors.ts'
+import type { ServiceKey, ServiceSource } from '../plan/sources.ts'
+import { plan, type Plan } from '../plan/plan.ts'
+import type { StoredRecord } from '../plan/record.ts'
+import type { GuardKind, Owner, ServiceTxn } from '../plan/txn.ts'
+import { gatherDesired, gatherObserved, rivalOf, staleHolder } from './gather.ts'
+import type { Records } from './records.ts'
+import type { Spares } from './spares.ts'
+import type { Stores } from './stores.ts'
+import type { Targets } from './targets.ts'
+import type { Conclusion } from './verdict.ts'
+
+/** Conflicts in a row after which the guard covers the touched keys only: an application writes to the target all the time. */
+const CONFLICTS_BEFORE_KEY_GUARD = 3
+const CONFLICTS_BEFORE_BACKOFF = 10
+/** A lease granted by somebody else is renewed within one round trip; look again after this. */
+const LEASE_WAIT_MS = 25
+
+export interface GrpcServiceDeps {
+  readonly statePrefix: string
+  readonly stores: Stores
+  readonly records: Records
+  readonly targets: Targets
+  readonly leases: LeaseKeeper
+  readonly spares: Spares
+  readonly committer: Committer
+  /** Applies our own commit to the mirrors at once; the watch only repeats it. */
+  readonly noteCommit: (owner: Owner, txn: ServiceTxn, revision: number) => void
+  /** True once a quorum read proved that the GrpcService of this Record no longer exists. */
+  readonly provenGone: (record: StoredRecord, signal: AbortSignal) => Promise<boolean>
+  /** Resolves when the mirrors show at least everything that was committed before the call. */
+  readonly catchUp: (signal: AbortSignal) => Promise<void>
+  readonly requeue: (key: ServiceKey, afterMs: number) => void
+  readonly report: (key: ServiceKey, conclusion: Conclusion) => void
+  readonly log: Logger
+}
+
+export type Reconcile = (key: ServiceKey, signal: AbortSignal) => Promise<void>
+
+export function createReconcile(deps: GrpcServiceDeps): Reconcile {
+  const conflicts = new Map<ServiceKey, number>()
+  const waiting = new Map<ServiceKey, Set<ServiceKey>>()
+
+  return async function reconcile(key, signal) {
+    const service = deps.stores.services.get(key)
+    for (const record of deps.records.ofService(key)) {
+      if (record.uid !== service?.uid) await retire(record, service, signal)
+    }
+    deps.report(key, await publish(key, service, signal))
+    for (const waiter of waiting.get(key) ?? []) deps.requeue(waiter, 0)
+    waiting.delete(key)
+  }
+
+  async function publish(
+    key: ServiceKey,
+    service: ServiceSource | undefined,
+    signal: AbortSignal,
+  ): Promise<Conclusion> {
+    if (service === undefined) return { kind: 'absent' }
+    if (!service.spec.ok) return { kind: 'invalid', problems: service.spec.problems }
+    const { target } = service
+    if (target === null) throw new InvariantError(`GrpcService ${key} has a valid spec and no target`)
+    const record = deps.records.get(service.uid) ?? null
+    if (record !== null && record.target !== target) return { kind: 'moved', from: record.target, to: target }
+    const rival = rivalOf(deps.stores, deps.records, service, target)
+    if (rival !== null) return { kind: 'conflict', target, rival }
+    const mirror = deps.targets.get(target)
+    if (mirror === undefined || !mirror.ready) return { kind: 'pending' }
+    const predecessors = await provenPredecessors(service, target, signal)
+
+    const owner: Owner = { statePrefix: deps.statePrefix, uid: service.uid, service: key, target, retired: false }
+    return converge(owner, mirror, predecessors, signal)
+  }
+
+  /** Records of this target whose GrpcService is proven gone: their leases and keys go over to the present one (Succession). */
+  async function provenPredecessors(
+    service: ServiceSource,
+    target: string,
+    signal: AbortSignal,
+  ): Promise<readonly StoredRecord[]> {
+    const found: StoredRecord[] = []
+    for (const record of deps.records.ofTarget(target)) {
+      if (record.uid !== service.uid && (await deps.provenGone(record, signal))) found.push(record)
+    }
+    return found
+  }
+
+  /** The Record of a GrpcService that is not there any more: its keys and itself go, unless a successor takes them over. */
+  async function retire(record: StoredRecord, present: ServiceSource | undefined, signal: AbortSignal): Promise<void> {
+    if (!(await deps.provenGone(record, signal))) {
+      deps.requeue(record.service, 1000)
+      return
+    }
+    if (present?.target === record.target) return
+    const [heir] = deps.stores.lookup.byTarget(record.target)
+    if (heir !== undefined) {
+      deps.requeue(heir.key, 0)
+      return
+    }
+    const mirror = deps.targets.get(record.target)
+    if (mirror === undefined || !mirror.ready) return
+    const owner: Owner = {
+      statePrefix: deps.statePrefix,
+      uid: record.uid,
+      service: record.service,
+      target: record.target,
+      retired: true,
+    }
+    await converge(owner, mirror, [], signal)
+    deps.spares.drop(record.uid)
+  }
+
+  /** Plans against what is observed now, commits, and reports what then stands. One step of a split plan a call. */
+  async function converge(
+    owner: Owner,
+    mirror: Mirror,
+    predecessors: readonly StoredRecord[],
+    signal: AbortSignal,
+  ): Promise<Conclusion> {
+    for (;;) {
+      // Read anew in each round: a round may have waited for etcd.
+      const service = owner.retired ? undefined : deps.stores.services.get(owner.service)
+      if (!owner.retired && service?.uid !== owner.uid) return { kind: 'pending' }
+      const wanted = service === undefined ? NOTHING : gatherDesired(deps.stores, service, owner.target)
+      if (wanted.undecidable && !owner.retired)
+        return { kind: 'undecidable', problems: wanted.problems, registered: registered(owner, mirror) }
+      const leaseDurationSeconds = service?.spec.ok === true ? service.spec.value.leaseDurationSeconds : 0
+      const record = deps.records.get(owner.uid) ?? null
+      const next = plan({
+        owner,
+        values: wanted.values,
+        observed: gatherObserved({
+          mirror,
+          record,
+          predecessors: predecessors.flatMap(({ uid }) => deps.records.get(uid) ?? []),
+          spares: deps.spares.of(owner.uid),
+          leaseState: (id) => deps.leases.state(id),
+        }),
+        leaseDurationSeconds,
+        staleHolder: (key) => staleHolder(deps.stores, deps.records, deps.targets, owner.target, key),
+        guardKind: guardKind(owner.service),
+      })
+      for (const { waitsFor } of next.held) remember(waitsFor, owner.service)
+      switch (next.kind) {
+        case 'unchanged':
+          conflicts.delete(owner.service)
+          return conclude(owner, mirror, wanted, next)
+        case 'grant':
+          await deps.spares.grant(owner.uid, leaseDurationSeconds, next.count, signal)
+          continue
+        case 'wait':
+          deps.requeue(owner.service, LEASE_WAIT_MS)
+          return { kind: 'pending' }
+        case 'commit': {
+          const outcome = await deps.committer.commit({ name: owner.service, ...next.txn }, signal)
+          if (outcome.kind === 'committed') {
+            deps.noteCommit(owner, next.txn, outcome.revision)
+            deps.log.debug(
+              {
+                service: owner.service,
+                revision: outcome.revision,
+                puts: next.txn.puts.size,
+                deletes: next.txn.deletes.length,
+              },
+              'committed',
+            )
+            continue
+          }
+          if (outcome.kind === 'fenced') return { kind: 'pending' }
+          noteConflict(owner)
+          await deps.catchUp(signal)
+          continue
+        }
+      }
+    }
+  }
+
+  /** A few in a row are somebody else's writes; many are not a race any more, so the key backs off. */
+  function noteConflict(owner: Owner): void {
+    const inARow = (conflicts.get(owner.service) ?? 0) + 1
+    conflicts.set(owner.service, inARow)
+    deps.log.debug({ service: owner.service, conflicts: inARow }, 'conflict: planning again')
+    if (inARow % CONFLICTS_BEFORE_BACKOFF !== 0) return
+    throw new UnavailableError(`somebody keeps changing ${owner.target}/ or its Record: ${inARow} conflicts in a row`, {
+      code: 'conflicts',
+      target: owner.target,
+    })
+  }
+
+  function guardKind(key: ServiceKey): GuardKind {
+    return (conflicts.get(key) ?? 0) >= CONFLICTS_BEFORE_KEY_GUARD ? 'keys' : 'range'
+  }
+
+  function remember(holder: ServiceKey, waiter: ServiceKey): void {
+    const waiters = waiting.get(holder)
+    if (waiters === undefined) waiting.set(holder, new Set([waiter]))
+    else waiters.add(waiter)
+  }
+
+  function registered(owner: Owner, mirror: Mirror): number {
+    const own = new Set((deps.records.get(owner.uid)?.leases ?? []).map(({ id }) => id))
+    let count = 0
+    for (const { lease } of mirror.entries.values()) if (lease !== null && own.has(lease)) count += 1
+    return count
+  }
+
+  function conclude(owner: Owner, mirror: Mirror, wanted: ReturnType<typeof gatherDesired>, next: Plan): Conclusion {
+    let revision = deps.records.get(owner.uid)?.modRevision ?? 0
+    for (const entry of mirror.entries.values()) revision = Math.max(revision, entry.modRevision)
+    return {
+      kind: 'published',
+      target: owner.target,
+      desired: wanted.values.size,
+      registered: next.kept,
+      revision: revision === 0 ? null : revision,
+      problems: wanted.problems,
+      foreign: next.foreign,
+      held: next.held,
+      keys: wanted.values,
+    }
+  }
+}
+
+const NOTHING = { values: new Map<string, string>(), problems: [], undecidable: false } as const

@@ -1,0 +1,199 @@
+/**
+ * The operator of one process: start, elect, run, drain. Every replica keeps its view warm and renews every lease that a Record names;
+ * the one that leads reconciles. Keeps: nothing is written before every store and mirror is complete (S4), L4, S16 (a clean stop
+ * deletes nothing but the claim to lead).
+ */
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import { ConfigError, describeError, UnavailableError } from '../errors.ts'
+import type { EtcdClient } from '../etcd/client.ts'
+import { createElection, ensureIdentity, type Election, type Leadership } from '../etcd/election.ts'
+import { createLeaseKeeper } from '../etcd/lease-keeper.ts'
+import { createMirrors } from '../etcd/mirror.ts'
+import { createWatcher } from '../etcd/watch.ts'
+import type { KubeClient } from '../kube/client.ts'
+import { getObject } from '../kube/selection.ts'
+import { createBackoff } from '../runtime/backoff.ts'
+import { systemClock } from '../runtime/clock.ts'
+import { serveHealth } from '../runtime/http.ts'
+import { createReign, type Reign } from './reign.ts'
+import { createView, type View } from './view.ts'
+
+/** How long a clean stop waits for commits under way. */
+const DRAIN_MS = 3_000
+const namespaces = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace' } as const
+
+export interface OperatorDeps {
+  readonly config: Config
+  readonly kube: KubeClient
+  readonly etcd: EtcdClient
+  readonly log: Logger
+}
+
+/** Runs until the signal aborts. @throws ConfigError when the configuration belongs to another cluster; what a bug throws */
+export async function runOperator({ config, kube, etcd, log }: OperatorDeps, signal: AbortSignal): Promise<void> {
+  log.info(
+    { etcd: config.etcdEndpoints, kubernetes: kube.server, statePrefix: config.statePrefix },
+    'operator starting',
+  )
+  const ended = new AbortController()
+  const running = AbortSignal.any([signal, ended.signal])
+  let view: View | undefined
+  let reign: Reign | undefined
+  const changed = createChangeSignal(running)
+
+  const health = await serveHealth({
+    address: config.metricsAddress,
+    unready: () => view?.missing() ?? ['etcd or Kubernetes was not reached yet'],
+  })
+  log.info({ address: health.address }, 'health endpoints listening')
+  const watcher = createWatcher({ client: etcd, log })
+  const leases = createLeaseKeeper({
+    client: etcd,
+    onLost: (id) => {
+      log.warn({ lease: id }, 'lease lost')
+      for (const record of view?.records.ofLease(id) ?? []) reign?.enqueue(record.service)
+    },
+    log,
+  })
+  try {
+    const identity = await untilReached(log, running, async () =>
+      ensureIdentity(etcd, config.statePrefix, await clusterUid(kube, running), running),
+    )
+    if (identity === undefined) return
+    const mirrors = createMirrors({ kv: etcd, watcher, log })
+    const present = createView(
+      {
+        config,
+        kube,
+        mirrors,
+        leases,
+        onTrigger: (service) => reign?.enqueue(service),
+        onProgress: () => changed.notify(),
+        log,
+      },
+      running,
+    )
+    view = present
+    const election = createElection({
+      kv: etcd,
+      keeper: leases,
+      watcher,
+      statePrefix: config.statePrefix,
+      identity,
+      ttlSeconds: config.electionTtlSeconds,
+      log,
+    })
+    await Promise.all([serve(present, election), present.running])
+  } finally {
+    ended.abort()
+    leases.close()
+    watcher.close()
+    await health.close()
+    log.info('operator stopped')
+  }
+
+  async function serve(present: View, election: Election): Promise<void> {
+    while (!running.aborted) {
+      await complete(present)
+      if (running.aborted) return
+      const leadership = await campaign(election)
+      if (leadership !== undefined) await rule(present, leadership)
+    }
+  }
+
+  async function campaign(election: Election): Promise<Leadership | undefined> {
+    try {
+      log.info('campaigning')
+      return await election.campaign(running)
+    } catch (error) {
+      if (running.aborted) return undefined
+      throw error
+    }
+  }
+
+  /** From winning to losing. On a clean stop the commits under way end, then the next replica may lead at once. */
+  async function rule(present: View, leadership: Leadership): Promise<void> {
+    const { lost } = leadership
+    const reigning = AbortSignal.any([lost, running])
+    const givenUp = new AbortController()
+    const catchUp = async (catchUpSignal: AbortSignal): Promise<void> => void (await watcher.sync(catchUpSignal))
+    try {
+      // Warm is not fresh: what the predecessor wrote last may still be on its way to the mirrors.
+      await catchUp(reigning)
+      log.info({ revision: leadership.wonAt }, 'leading')
+      reign = createReign(
+        { statePrefix: config.statePrefix, view: present, kv: etcd, kube, leases, leadership, catchUp, log },
+        AbortSignal.any([lost, givenUp.signal]),
+      )
+      await aborted(reigning)
+    } catch (error) {
+      if (!reigning.aborted) log.warn({ error: describeError(error) }, 'could not start to lead')
+    }
+    const ending = reign
+    reign = undefined
+    const timer = setTimeout(() => givenUp.abort(), DRAIN_MS)
+    await ending?.end()
+    clearTimeout(timer)
+    if (!lost.aborted) await leadership.resign(AbortSignal.timeout(config.etcdRequestTimeoutSeconds * 1000))
+    log.info('no longer leading')
+  }
+
+  async function complete(present: View): Promise<void> {
+    let said = ''
+    for (;;) {
+      const missing = present.missing()
+      if (missing.length === 0 || running.aborted) return
+      if (missing.join() !== said) log.info({ missing }, 'waiting: nothing is written before everything is known')
+      said = missing.join()
+      await changed.next()
+    }
+  }
+}
+
+async function clusterUid(kube: KubeClient, signal: AbortSignal): Promise<string> {
+  const lookup = await getObject(kube, namespaces, 'kube-system', signal)
+  if (lookup.kind === 'found') return lookup.object.metadata.uid
+  throw new UnavailableError('there is no namespace kube-system, whose UID names the cluster', {
+    code: 'no-kube-system',
+    target: kube.server,
+  })
+}
+
+/** Repeats until both servers were reached once; `undefined` when the signal aborts first. A ConfigError ends it. */
+async function untilReached<T>(log: Logger, signal: AbortSignal, attempt: () => Promise<T>): Promise<T | undefined> {
+  const backoff = createBackoff(100, 5_000)
+  while (!signal.aborted) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (signal.aborted) break
+      if (error instanceof ConfigError) throw error
+      const retryInMs = Math.round(backoff.next())
+      log.warn({ error: describeError(error), retryInMs }, 'not reached yet')
+      await systemClock.sleep(retryInMs, signal).catch(() => undefined)
+    }
+  }
+  return undefined
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
+
+/** Wakes who waits for the next change, or for the signal; changes that nobody waits for are forgotten. */
+function createChangeSignal(signal: AbortSignal): { notify(): void; next(): Promise<void> } {
+  let waiting = Promise.withResolvers<void>()
+  const notify = (): void => {
+    waiting.resolve()
+    waiting = Promise.withResolvers<void>()
+  }
+  signal.addEventListener('abort', notify, { once: true })
+  return {
+    notify,
+    async next() {
+      if (!signal.aborted) await waiting.promise
+    },
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * The status writer: beside the data path, it brings `.status` of GrpcServices and GrpcEndpoints to what the last reconcile
+ * concluded. Any number of conclusions become one write; a status that is there already is not written (S12); a write names the
+ * resourceVersion it was made from, so a deposed leader's late one is refused (protocol.md, Safeguards).
+ */
+import type { Logger } from 'pino'
+import { describeError } from '../errors.ts'
+import type { StoredObject } from '../kube/resource.ts'
+import { sameJson } from '../plan/status.ts'
+import { createRunner } from '../runtime/runner.ts'
+
+/** An object with its status as it stands. */
+export type WithStatus = StoredObject & { readonly status: unknown }
+
+/** A kind whose status is written here. */
+export interface StatusKind {
+  /** The object as the store has it now; `undefined`: it is gone, and so is the need. */
+  get(key: string): WithStatus | undefined
+  /** `conflict`: the object is not at that resourceVersion any more. */
+  apply(object: WithStatus, status: object, signal: AbortSignal): Promise<'applied' | 'conflict'>
+}
+
+export interface StatusWriter {
+  /** Takes the place of what was asked for this object before. `make` gets the status as it stands. */
+  want(kind: StatusKind, key: string, make: (previous: unknown) => object): void
+  /** Resolves when the writes under way have ended. */
+  stop(): Promise<void>
+}
+
+/** Writes of one object are at least this far apart: a roll-out of 1,000 Pods is a dozen of them. */
+const INTERVAL_MS = 500
+/** After a conflict the watch brings the newer object within this time. */
+const CONFLICT_RETRY_MS = 100
+/** So many writes at once: a budget that leaves the API server its time for others. */
+const CONCURRENCY = 4
+
+interface Wanted {
+  readonly kind: StatusKind
+  readonly key: string
+  readonly make: (previous: unknown) => object
+}
+
+export function createStatusWriter(
+  kinds: Readonly<Record<string, StatusKind>>,
+  log: Logger,
+  signal: AbortSignal,
+): StatusWriter {
+  const names = new Map(Object.entries(kinds).map(([name, kind]) => [kind, name]))
+  const wanted = new Map<string, Wanted>()
+  const nextWriteMs = new Map<string, number>()
+  const runner = createRunner(
+    {
+      concurrency: CONCURRENCY,
+      run: write,
+      onError: (id, error, retryInMs) =>
+        log.warn({ object: id, error: describeError(error), retryInMs }, 'status not written'),
+    },
+    signal,
+  )
+
+  async function write(id: string): Promise<void> {
+    const want = wanted.get(id)
+    if (want === undefined) return
+    const object = want.kind.get(want.key)
+    if (object === undefined) {
+      wanted.delete(id)
+      nextWriteMs.delete(id)
+      return
+    }
+    const status = want.make(object.status)
+    if (!sameJson(status, object.status)) {
+      if ((await want.kind.apply(object, status, signal)) === 'conflict') {
+        runner.addAfter(id, CONFLICT_RETRY_MS)
+        return
+      }
+      nextWriteMs.set(id, performance.now() + INTERVAL_MS)
+    }
+    if (wanted.get(id) === want) wanted.delete(id)
+  }
+
+  return {
+    want(kind, key, make) {
+      const id = `${names.get(kind) ?? ''} ${key}`
+      wanted.set(id, { kind, key, make })
+      const waitMs = (nextWriteMs.get(id) ?? 0) - performance.now()
+      if (waitMs > 0) runner.addAfter(id, waitMs)
+      else runner.add(id)
+    },
+    stop: async () => runner.stop(),
+  }
+}

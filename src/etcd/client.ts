@@ -1,0 +1,198 @@
+/**
+ * The `Kv` port and the two raw streams over the network, on the etcd3 package as channel and codec; the only file that imports it.
+ * Of etcd3 only the generated stubs are used: its retries, circuit breakers, watcher and leases are bypassed, because a write must be
+ * sent once and its outcome be known (`transport.ts`, `status-errors.ts`).
+ */
+import { rootCertificates } from 'node:tls'
+import type { ChannelOptions, Client } from '@grpc/grpc-js'
+import { Etcd3 } from 'etcd3'
+import type { Logger } from 'pino'
+import { RejectedError } from '../errors.ts'
+import type { Kv, LeaseId } from './kv.ts'
+import type { SecretFiles, Secrets } from './secrets.ts'
+import type { KeepAliveMessage, Stream, StreamHandlers, WatchMessage, WatchRequest } from './streams.ts'
+import { createTransport } from './transport.ts'
+import type { Duplex, Unary } from './transport.ts'
+import * as wire from './wire.ts'
+
+export interface EtcdClientOptions extends SecretFiles {
+  /** `http://host:port` or `https://host:port`; all of one cluster. */
+  readonly endpoints: readonly string[]
+  /** The name that the server's certificate has to carry, if it is not the endpoint's. */
+  readonly serverName?: string | undefined
+  readonly username?: string | undefined
+  /** Read whenever a token is asked for. A newline at its end is ignored. */
+  readonly passwordFile?: string | undefined
+  /** Deadline of every call but the streams. */
+  readonly requestTimeoutMs: number
+  readonly log: Logger
+}
+
+/** Of the member that we are connected to. */
+export interface StoreStatus {
+  /** The server's, e.g. `3.7.3`. */
+  readonly version: string
+  readonly clusterId: string
+  readonly revision: number
+  readonly dbSizeBytes: number
+  /** Member ID of the cluster's leader; `0`: there is none. */
+  readonly leader: string
+}
+
+export interface EtcdClient extends Kv {
+  openWatch(handlers: StreamHandlers<WatchMessage>, signal: AbortSignal): Promise<Stream<WatchRequest>>
+  openKeepAlive(handlers: StreamHandlers<KeepAliveMessage>, signal: AbortSignal): Promise<Stream<LeaseId>>
+  status(signal: AbortSignal): Promise<StoreStatus>
+  /** Calls made later fail with `UnavailableError`; those on their way may finish. */
+  close(): void
+}
+
+const CHANNEL_OPTIONS: ChannelOptions = {
+  'grpc.max_receive_message_length': -1,
+  // etcd answers pings that come more often than every 5 s with GOAWAY.
+  'grpc.keepalive_time_ms': 6_000,
+  'grpc.keepalive_timeout_ms': 3_000,
+  'grpc.keepalive_permit_without_calls': 1,
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 2_000,
+  'grpc.service_config_disable_resolution': 1,
+}
+
+export function createEtcdClient(options: EtcdClientOptions): EtcdClient {
+  const transport = createTransport({
+    ...options,
+    dial: (endpoint, secrets, generation) => dial(endpoint, secrets, generation, options.serverName),
+  })
+
+  return {
+    async txn(txn, signal) {
+      return wire.txnFromWire(await transport.call((stubs) => stubs.txn, wire.txnToWire(txn), 'write', signal))
+    },
+    async range(range, signal) {
+      const request = wire.rangeRequestToWire(range)
+      const response = await transport.call((stubs) => stubs.range, request, 'read', signal)
+      return { header: wire.headerFromWire(response.header), ...wire.rangeFromWire(response) }
+    },
+    async leaseGrant(id, ttlSeconds, signal) {
+      const ID = wire.leaseToWire(id)
+      try {
+        const granted = await transport.call((stubs) => stubs.leaseGrant, { ID, TTL: ttlSeconds }, 'read', signal)
+        return wire.numberFromWire(granted.TTL)
+      } catch (error) {
+        if (!(error instanceof RejectedError && error.code === 'lease-exists')) throw error
+        const held = await transport.call((stubs) => stubs.leaseTimeToLive, { ID }, 'read', signal)
+        return wire.numberFromWire(held.grantedTTL)
+      }
+    },
+    async openWatch(handlers, signal) {
+      const stream = await transport.open((stubs) => stubs.watch, decoding(handlers, wire.watchMessageFromWire), signal)
+      return encoding(stream, wire.watchRequestToWire)
+    },
+    async openKeepAlive(handlers, signal) {
+      const decoded = decoding(handlers, wire.keepAliveFromWire)
+      const stream = await transport.open((stubs) => stubs.leaseKeepAlive, decoded, signal)
+      return encoding(stream, (id: LeaseId) => ({ ID: wire.leaseToWire(id) }))
+    },
+    async status(signal) {
+      const response = await transport.call((stubs) => stubs.status, {}, 'read', signal)
+      return {
+        ...wire.headerFromWire(response.header),
+        version: response.version,
+        dbSizeBytes: wire.numberFromWire(response.dbSize),
+        leader: response.leader,
+      }
+    },
+    close: () => {
+      transport.close()
+    },
+  }
+}
+
+function decoding<Wire, Message>(
+  handlers: StreamHandlers<Message>,
+  decode: (message: Wire) => Message,
+): StreamHandlers<Wire> {
+  return {
+    onMessage: (message) => {
+      handlers.onMessage(decode(message))
+    },
+    onEnd: (error) => {
+      handlers.onEnd(error)
+    },
+  }
+}
+
+function encoding<Request>(stream: Stream<object>, encode: (request: Request) => object): Stream<Request> {
+  return {
+    ...stream,
+    write: (request) => {
+      stream.write(encode(request))
+    },
+  }
+}
+
+interface Stubs {
+  readonly txn: Unary<wire.WireTxnResponse>
+  readonly range: Unary<wire.WireRangeResponse>
+  readonly leaseGrant: Unary<{ readonly TTL: string }>
+  readonly leaseTimeToLive: Unary<{ readonly grantedTTL: string }>
+  readonly status: Unary<wire.WireStatusResponse>
+  readonly authenticate: Unary<{ readonly token: string }>
+  readonly watch: Duplex<wire.WireWatchResponse>
+  readonly leaseKeepAlive: Duplex<wire.WireKeepAliveResponse>
+  close(): void
+}
+
+/** The way past etcd3's call policies to the stubs that it generates. */
+class Connection extends Etcd3 {
+  service(name: 'KV' | 'Lease' | 'Watch' | 'Maintenance' | 'Auth'): Promise<Client> {
+    return this.pool.withConnection(name, ({ client }) => client)
+  }
+}
+
+async function dial(endpoint: URL, secrets: Secrets, generation: number, serverName?: string): Promise<Stubs> {
+  const { ca, cert, key } = secrets
+  const connection = new Connection({
+    hosts: `${endpoint.protocol}//${endpoint.host}`,
+    grpcOptions: {
+      ...CHANNEL_OPTIONS,
+      // grpc-js shares TCP connections between channels with equal options: this one differs from every earlier, dead one.
+      'grpc_etcd.generation': generation,
+      ...(serverName === undefined
+        ? {}
+        : { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName }),
+    },
+    ...(endpoint.protocol === 'https:' && {
+      credentials: {
+        rootCertificate: ca ?? Buffer.from(rootCertificates.join('\n')),
+        ...(key !== undefined && { privateKey: key }),
+        ...(cert !== undefined && { certChain: cert }),
+      },
+    }),
+  })
+  const [kv, lease, watch, maintenance, auth] = await Promise.all([
+    connection.service('KV'),
+    connection.service('Lease'),
+    connection.service('Watch'),
+    connection.service('Maintenance'),
+    connection.service('Auth'),
+  ])
+  return {
+    txn: method(kv, 'txn'),
+    range: method(kv, 'range'),
+    leaseGrant: method(lease, 'leaseGrant'),
+    leaseTimeToLive: method(lease, 'leaseTimeToLive'),
+    status: method(maintenance, 'status'),
+    authenticate: method(auth, 'authenticate'),
+    watch: method(watch, 'watch'),
+    leaseKeepAlive: method(lease, 'leaseKeepAlive'),
+    close: () => {
+      connection.close()
+    },
+  }
+}
+
+/** grpc-js makes the methods at run time from the proto file: their types are ours to state, in `Stubs`. */
+function method(client: Client, name: string) {
+  return Reflect.get(client, name).bind(client)
+}

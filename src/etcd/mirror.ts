@@ -1,0 +1,166 @@
+/**
+ * Mirror: one range of etcd, kept in memory: read once at a fixed revision, then watched from the next one. After a compaction, or when
+ * another store answers, it reads again and tells only what differs; meanwhile it is not `ready`, but keeps what it had.
+ */
+import type { Logger } from 'pino'
+import { UnavailableError, describeError } from '../errors.ts'
+import { createBackoff } from '../runtime/backoff.ts'
+import type { Entry, KeyRange, Kv, Revision } from './kv.ts'
+import { createLoader } from './loader.ts'
+import type { Loader } from './loader.ts'
+import { ObservedRange } from './observed-range.ts'
+import type { OwnCommit } from './observed-range.ts'
+import { sleep } from './sleep.ts'
+import type { Watcher } from './watch.ts'
+
+export interface MirrorOptions {
+  readonly range: KeyRange
+  /**
+   * Keys that are new, changed or gone, in whole revisions; not those of `apply`. Also called, perhaps without a key, whenever the mirror
+   * becomes ready.
+   */
+  readonly onChange: (changedKeys: readonly string[]) => void
+}
+
+export interface Mirror {
+  /** `entries` is the whole range at some moment, and the watch keeps it so. False before the first read and while reading again. */
+  readonly ready: boolean
+  readonly entries: ReadonlyMap<string, Entry>
+  /** The guard's revision for this range: its last read, watch delivery or own guarded commit. */
+  readonly observed: Revision
+  /** Why it is not ready although it should be, e.g. permission denied; `null` when nothing is wrong. */
+  readonly problem: Error | null
+  /** @throws UnavailableError when the signal is aborted first */
+  whenReady(signal: AbortSignal): Promise<void>
+  /** Our own commit to this range. */
+  apply(own: OwnCommit): void
+  close(): void
+}
+
+export interface Mirrors {
+  open(options: MirrorOptions): Mirror
+}
+
+export interface MirrorsOptions {
+  readonly kv: Kv
+  readonly watcher: Watcher
+  /** Another cluster answers or the store went back in time; every mirror reads again. Called once a mirror. */
+  readonly onStoreChanged?: (() => void) | undefined
+  readonly log: Logger
+}
+
+export function createMirrors(options: MirrorsOptions): Mirrors {
+  const loader = createLoader(options.kv)
+  return { open: (mirror) => openMirror({ ...options, ...mirror, loader }) }
+}
+
+function openMirror(options: MirrorsOptions & MirrorOptions & { readonly loader: Loader }): Mirror {
+  const { range, watcher, log } = options
+  const observed = new ObservedRange()
+  const closing = new AbortController()
+  const backoff = createBackoff(100, 10_000)
+  const waiters = new Set<() => void>()
+  let watch: { close(): void } | undefined
+  let ready = false
+  let problem: Error | null = null
+
+  async function load(): Promise<void> {
+    ready = false
+    while (!closing.signal.aborted) {
+      try {
+        const { entries, header } = await options.loader.load(range, closing.signal)
+        if (closing.signal.aborted) return
+        backoff.reset()
+        return follow(observed.read(entries, header.revision), header.revision)
+      } catch (error) {
+        if (closing.signal.aborted) return
+        problem = error instanceof Error ? error : new Error('not an Error was thrown', { cause: error })
+        log.warn({ key: range.key, error: describeError(error) }, 'etcd range can not be read')
+        await sleep(backoff.next(), closing.signal)
+      }
+    }
+  }
+
+  function follow(changed: readonly string[], revision: Revision): void {
+    watch = watcher.watch({
+      range,
+      startRevision: revision + 1,
+      onEvents: (events, last) => {
+        const keys = observed.watched(events, last)
+        if (keys.length > 0) options.onChange(keys)
+      },
+      onProgress: (last) => {
+        observed.passed(last)
+      },
+      onCompacted: (compactRevision) => {
+        log.info({ key: range.key, compactRevision }, 'etcd watch was compacted: reading again')
+        void load()
+      },
+      onStoreChanged: () => {
+        observed.forgetRevisions()
+        options.onStoreChanged?.()
+        void load()
+      },
+      onInterrupted: (error) => {
+        log.warn({ key: range.key, error: describeError(error) }, 'etcd watch was refused')
+        problem = error
+        ready = false
+      },
+      onResumed: () => {
+        becomeReady([])
+      },
+    })
+    becomeReady(changed)
+  }
+
+  function becomeReady(changed: readonly string[]): void {
+    ready = true
+    problem = null
+    for (const wake of waiters) wake()
+    waiters.clear()
+    options.onChange(changed)
+  }
+
+  void load()
+
+  return {
+    get ready() {
+      return ready
+    },
+    get entries() {
+      return observed.entries
+    },
+    get observed() {
+      return observed.observed
+    },
+    get problem() {
+      return problem
+    },
+    async whenReady(signal) {
+      if (ready) return
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      const given = AbortSignal.any([signal, closing.signal])
+      const giveUp = () => {
+        const details = { code: 'aborted', target: `etcd range ${range.key}`, cause: problem ?? given.reason }
+        reject(new UnavailableError(`etcd range ${range.key} is not complete`, details))
+      }
+      if (given.aborted) giveUp()
+      given.addEventListener('abort', giveUp)
+      waiters.add(resolve)
+      try {
+        await promise
+      } finally {
+        waiters.delete(resolve)
+        given.removeEventListener('abort', giveUp)
+      }
+    },
+    apply: (own) => {
+      observed.committed(own)
+    },
+    close() {
+      closing.abort()
+      watch?.close()
+      ready = false
+    },
+  }
+}
