@@ -4,10 +4,10 @@
  * nothing differs (S12). Status is handed over, never waited for.
  */
 import type { Logger } from 'pino'
-import type { Committer } from '../etcd/committer.ts'
+import type { Committer, CommitOutcome } from '../etcd/committer.ts'
 import type { LeaseKeeper } from '../etcd/lease-keeper.ts'
 import type { Mirror } from '../etcd/mirror.ts'
-import { InvariantError, UnavailableError } from '../errors.ts'
+import { InvariantError, RejectedError, UnavailableError } from '../errors.ts'
 import type { ServiceKey, ServiceSource } from '../plan/sources.ts'
 import { plan, type Plan } from '../plan/plan.ts'
 import type { StoredRecord } from '../plan/record.ts'
@@ -74,6 +74,7 @@ export function createReconcile(deps: GrpcServiceDeps): Reconcile {
     const rival = rivalOf(deps.stores, deps.records, service, target)
     if (rival !== null) return { kind: 'conflict', target, rival }
     const mirror = deps.targets.get(target)
+    if (mirror !== undefined && mirror.problem !== null) throw mirror.problem
     if (mirror === undefined || !mirror.ready) return { kind: 'pending' }
     const predecessors = await provenPredecessors(service, target, signal)
 
@@ -101,7 +102,8 @@ export function createReconcile(deps: GrpcServiceDeps): Reconcile {
       return
     }
     if (present?.target === record.target) return
-    const [heir] = deps.stores.lookup.byTarget(record.target)
+    const heirs = [...deps.stores.lookup.byTarget(record.target)]
+    const heir = heirs.find((service) => rivalOf(deps.stores, deps.records, service, record.target) === null)
     if (heir !== undefined) {
       deps.requeue(heir.key, 0)
       return
@@ -161,7 +163,7 @@ export function createReconcile(deps: GrpcServiceDeps): Reconcile {
           deps.requeue(owner.service, LEASE_WAIT_MS)
           return { kind: 'pending' }
         case 'commit': {
-          const outcome = await deps.committer.commit({ name: owner.service, ...next.txn }, signal)
+          const outcome = await commit(owner, next.txn, signal)
           if (outcome.kind === 'committed') {
             deps.noteCommit(owner, next.txn, outcome.revision)
             deps.log.debug(
@@ -181,6 +183,18 @@ export function createReconcile(deps: GrpcServiceDeps): Reconcile {
           continue
         }
       }
+    }
+  }
+
+  async function commit(owner: Owner, txn: ServiceTxn, signal: AbortSignal): Promise<CommitOutcome> {
+    try {
+      return await deps.committer.commit({ name: owner.service, ...txn }, signal)
+    } catch (error) {
+      // Revoked by hand: the renewal that would tell may be minutes away (L6).
+      if (error instanceof RejectedError && error.code === 'lease-not-found') {
+        for (const lease of new Set([...txn.puts.values()].map((put) => put.lease))) deps.leases.check(lease)
+      }
+      throw error
     }
   }
 

@@ -57,8 +57,11 @@ export async function runOperator({ config, kube, etcd, log }: OperatorDeps, sig
     log,
   })
   try {
+    const uid = await untilReached(log, running, async () => clusterUid(kube, running))
+    if (uid === undefined) return
+    // Before the first lease is renewed: another cluster's are none of our business.
     const identity = await untilReached(log, running, async () =>
-      ensureIdentity(etcd, config.statePrefix, await clusterUid(kube, running), running),
+      ensureIdentity(etcd, config.statePrefix, uid, running),
     )
     if (identity === undefined) return
     const mirrors = createMirrors({ kv: etcd, watcher, log })
@@ -84,7 +87,7 @@ export async function runOperator({ config, kube, etcd, log }: OperatorDeps, sig
       ttlSeconds: config.electionTtlSeconds,
       log,
     })
-    await Promise.all([serve(present, election), present.running])
+    await Promise.all([serve(present, election, uid), present.running])
   } finally {
     ended.abort()
     leases.close()
@@ -93,22 +96,16 @@ export async function runOperator({ config, kube, etcd, log }: OperatorDeps, sig
     log.info('operator stopped')
   }
 
-  async function serve(present: View, election: Election): Promise<void> {
+  async function serve(present: View, election: Election, uid: string): Promise<void> {
     while (!running.aborted) {
       await complete(present)
-      if (running.aborted) return
-      const leadership = await campaign(election)
+      const leadership = await untilReached(log, running, async () => {
+        // Again before each campaign: a store that was wiped has forgotten whose it is, and the fence compares that.
+        await ensureIdentity(etcd, config.statePrefix, uid, running)
+        log.info('campaigning')
+        return election.campaign(running)
+      })
       if (leadership !== undefined) await rule(present, leadership)
-    }
-  }
-
-  async function campaign(election: Election): Promise<Leadership | undefined> {
-    try {
-      log.info('campaigning')
-      return await election.campaign(running)
-    } catch (error) {
-      if (running.aborted) return undefined
-      throw error
     }
   }
 
@@ -160,7 +157,7 @@ async function clusterUid(kube: KubeClient, signal: AbortSignal): Promise<string
   })
 }
 
-/** Repeats until both servers were reached once; `undefined` when the signal aborts first. A ConfigError ends it. */
+/** Repeats until the attempt succeeds; `undefined` when the signal aborts first. A ConfigError ends it. */
 async function untilReached<T>(log: Logger, signal: AbortSignal, attempt: () => Promise<T>): Promise<T | undefined> {
   const backoff = createBackoff(100, 5_000)
   while (!signal.aborted) {
@@ -170,7 +167,7 @@ async function untilReached<T>(log: Logger, signal: AbortSignal, attempt: () => 
       if (signal.aborted) break
       if (error instanceof ConfigError) throw error
       const retryInMs = Math.round(backoff.next())
-      log.warn({ error: describeError(error), retryInMs }, 'not reached yet')
+      log.warn({ error: describeError(error), retryInMs }, 'not reached: trying again')
       await systemClock.sleep(retryInMs, signal).catch(() => undefined)
     }
   }

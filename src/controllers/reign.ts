@@ -13,7 +13,7 @@ import { applyStatus, getObject } from '../kube/selection.ts'
 import type { ResourceKind } from '../kube/resource.ts'
 import type { Store } from '../kube/store.ts'
 import type { StoredRecord } from '../plan/record.ts'
-import type { ServiceKey } from '../plan/sources.ts'
+import type { EndpointSource, ServiceKey } from '../plan/sources.ts'
 import { endpointStatus, serviceStatus } from '../plan/status.ts'
 import { createRunner } from '../runtime/runner.ts'
 import { endpointsOf } from './gather.ts'
@@ -55,7 +55,8 @@ export function createReign(deps: ReignDeps, signal: AbortSignal): Reign {
   const statuses = createStatusWriter({ GrpcService: services, GrpcEndpoint: endpoints }, log, signal)
   const spares = new Spares(deps.leases, records)
   const gone = new Set<string>()
-  const told = new Map<string, string>()
+  /** What each GrpcEndpoint was told, as long as the store holds that very record. */
+  const told = new WeakMap<EndpointSource, string>()
 
   const runner = createRunner<ServiceKey>(
     {
@@ -100,9 +101,9 @@ export function createReign(deps: ReignDeps, signal: AbortSignal): Reign {
     if (verdict !== null) statuses.want(services, key, (previous) => serviceStatus(verdict, previous, new Date()))
     for (const endpoint of endpointsOf(stores, key)) {
       const own = endpointVerdictOf(endpoint, conclusion)
-      const text = JSON.stringify([endpoint.uid, own])
-      if (own === null || told.get(endpoint.key) === text) continue
-      told.set(endpoint.key, text)
+      const text = JSON.stringify(own)
+      if (own === null || told.get(endpoint) === text) continue
+      told.set(endpoint, text)
       statuses.want(endpoints, endpoint.key, (previous) => endpointStatus(own, previous, new Date()))
     }
   }

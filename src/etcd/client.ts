@@ -1,10 +1,12 @@
 /**
- * The `Kv` port and the two raw streams over the network, on the etcd3 package as channel and codec; the only file that imports it.
- * Of etcd3 only the generated stubs are used: its retries, circuit breakers, watcher and leases are bypassed, because a write must be
- * sent once and its outcome be known (`transport.ts`, `status-errors.ts`).
+ * The `Kv` port and the two raw streams over the network, on the etcd3 package as codec; the only file that imports it. Of etcd3 only
+ * the service classes are used: its channels, retries, circuit breakers, watcher and leases are bypassed, because a write must be sent
+ * once and its outcome be known (`transport.ts`, `status-errors.ts`), and a server at an IP address be verified.
  */
-import { rootCertificates } from 'node:tls'
-import type { ChannelOptions, Client } from '@grpc/grpc-js'
+import { isIP } from 'node:net'
+import { checkServerIdentity } from 'node:tls'
+import { credentials } from '@grpc/grpc-js'
+import type { ChannelOptions, Client, ServiceClientConstructor } from '@grpc/grpc-js'
 import { Etcd3 } from 'etcd3'
 import type { Logger } from 'pino'
 import { RejectedError } from '../errors.ts'
@@ -143,40 +145,41 @@ interface Stubs {
   close(): void
 }
 
-/** The way past etcd3's call policies to the stubs that it generates. */
-class Connection extends Etcd3 {
-  service(name: 'KV' | 'Lease' | 'Watch' | 'Maintenance' | 'Auth'): Promise<Client> {
-    return this.pool.withConnection(name, ({ client }) => client)
+/** The way past etcd3's channels and call policies to the service classes that it makes of the proto files. */
+class Codec extends Etcd3 {
+  service(name: 'KV' | 'Lease' | 'Watch' | 'Maintenance' | 'Auth'): Promise<ServiceClientConstructor> {
+    return this.pool.withConnection(name, ({ client }) => Reflect.get(client, 'constructor'))
   }
 }
 
 async function dial(endpoint: URL, secrets: Secrets, generation: number, serverName?: string): Promise<Stubs> {
-  const { ca, cert, key } = secrets
-  const connection = new Connection({
-    hosts: `${endpoint.protocol}//${endpoint.host}`,
-    grpcOptions: {
-      ...CHANNEL_OPTIONS,
-      // grpc-js shares TCP connections between channels with equal options: this one differs from every earlier, dead one.
-      'grpc_etcd.generation': generation,
-      ...(serverName === undefined
-        ? {}
-        : { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName }),
-    },
-    ...(endpoint.protocol === 'https:' && {
-      credentials: {
-        rootCertificate: ca ?? Buffer.from(rootCertificates.join('\n')),
-        ...(key !== undefined && { privateKey: key }),
-        ...(cert !== undefined && { certChain: cert }),
-      },
-    }),
-  })
-  const [kv, lease, watch, maintenance, auth] = await Promise.all([
-    connection.service('KV'),
-    connection.service('Lease'),
-    connection.service('Watch'),
-    connection.service('Maintenance'),
-    connection.service('Auth'),
+  const secure = endpoint.protocol === 'https:'
+  const channelOptions: ChannelOptions = {
+    ...CHANNEL_OPTIONS,
+    // grpc-js shares TCP connections between channels with equal options: this one differs from every earlier, dead one.
+    'grpc_etcd.generation': generation,
+    ...(secure && { 'grpc.ssl_target_name_override': serverName ?? sniOf(endpoint) }),
+    ...(serverName !== undefined && { 'grpc.default_authority': serverName }),
+  }
+  const channelCredentials = secure
+    ? credentials.createSsl(secrets.ca ?? null, secrets.key ?? null, secrets.cert ?? null, {
+        checkServerIdentity: (_, certificate) => checkServerIdentity(serverName ?? hostOf(endpoint), certificate),
+      })
+    : credentials.createInsecure()
+  const codec = new Codec()
+  const connect = async (name: Parameters<Codec['service']>[0]): Promise<Client> => {
+    const Service = await codec.service(name)
+    return new Service(endpoint.host, channelCredentials, channelOptions)
+  }
+  const clients = await Promise.all([
+    connect('KV'),
+    connect('Lease'),
+    connect('Watch'),
+    connect('Maintenance'),
+    connect('Auth'),
   ])
+  codec.close()
+  const [kv, lease, watch, maintenance, auth] = clients
   return {
     txn: method(kv, 'txn'),
     range: method(kv, 'range'),
@@ -187,7 +190,7 @@ async function dial(endpoint: URL, secrets: Secrets, generation: number, serverN
     watch: method(watch, 'watch'),
     leaseKeepAlive: method(lease, 'leaseKeepAlive'),
     close: () => {
-      connection.close()
+      for (const client of clients) client.close()
     },
   }
 }
@@ -195,4 +198,15 @@ async function dial(endpoint: URL, secrets: Secrets, generation: number, serverN
 /** grpc-js makes the methods at run time from the proto file: their types are ours to state, in `Stubs`. */
 function method(client: Client, name: string) {
   return Reflect.get(client, name).bind(client)
+}
+
+/** Without the brackets of an IPv6 address. */
+function hostOf(endpoint: URL): string {
+  return endpoint.hostname.replace(/^\[(.*)\]$/, '$1')
+}
+
+/** grpc-js would send an IP address as TLS server name, which Node refuses (and RFC 6066 forbids). */
+function sniOf(endpoint: URL): string {
+  const host = hostOf(endpoint)
+  return isIP(host) === 0 ? host : 'etcd.invalid'
 }
