@@ -14,7 +14,7 @@ import { createWatcher } from '../etcd/watch.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { getObject } from '../kube/selection.ts'
 import { createBackoff } from '../runtime/backoff.ts'
-import { systemClock } from '../runtime/clock.ts'
+import { sleep } from '../runtime/sleep.ts'
 import { serveHealth } from '../runtime/http.ts'
 import { createReign, type Reign } from './reign.ts'
 import { createView, type View } from './view.ts'
@@ -168,7 +168,7 @@ async function untilReached<T>(log: Logger, signal: AbortSignal, attempt: () => 
       if (error instanceof ConfigError) throw error
       const retryInMs = Math.round(backoff.next())
       log.warn({ error: describeError(error), retryInMs }, 'not reached: trying again')
-      await systemClock.sleep(retryInMs, signal).catch(() => undefined)
+      await sleep(retryInMs, signal)
     }
   }
   return undefined

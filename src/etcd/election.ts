@@ -9,7 +9,7 @@ import { ConfigError, RejectedError, TimeoutError, UnavailableError, describeErr
 import { createBackoff } from '../runtime/backoff.ts'
 import type { Compare, Entry, Kv, LeaseId, Op, OpResult, Revision } from './kv.ts'
 import type { LeaseKeeper } from './lease-keeper.ts'
-import { sleep } from './sleep.ts'
+import { sleep } from '../runtime/sleep.ts'
 import type { Watcher } from './watch.ts'
 
 export interface Leadership {

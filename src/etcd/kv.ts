@@ -102,6 +102,10 @@ export type KvEvent =
   | { readonly kind: 'put'; readonly entry: Entry }
   | { readonly kind: 'delete'; readonly key: string; readonly modRevision: Revision }
 
+export function revisionOf(event: KvEvent): Revision {
+  return event.kind === 'put' ? event.entry.modRevision : event.modRevision
+}
+
 /** The unary calls. Every method throws the classes of `errors.ts`; a `TimeoutError` of `txn` means: outcome unknown. */
 export interface Kv {
   txn(txn: Txn, signal: AbortSignal): Promise<TxnResult>

@@ -13,7 +13,7 @@ import type { EtcdClient } from './client.ts'
 import { DueQueue } from './due-queue.ts'
 import type { LeaseId } from './kv.ts'
 import { createLink } from './link.ts'
-import { sleep } from './sleep.ts'
+import { sleep } from '../runtime/sleep.ts'
 import type { KeepAliveMessage } from './streams.ts'
 
 export type LeaseState =

@@ -5,7 +5,7 @@
 import type { Logger } from 'pino'
 import { describeError } from '../errors.ts'
 import { createBackoff } from '../runtime/backoff.ts'
-import { sleep } from './sleep.ts'
+import { sleep } from '../runtime/sleep.ts'
 import type { Stream, StreamHandlers } from './streams.ts'
 
 export interface Link<Request> {

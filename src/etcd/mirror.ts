@@ -10,7 +10,7 @@ import { createLoader } from './loader.ts'
 import type { Loader } from './loader.ts'
 import { ObservedRange } from './observed-range.ts'
 import type { OwnCommit } from './observed-range.ts'
-import { sleep } from './sleep.ts'
+import { sleep } from '../runtime/sleep.ts'
 import type { Watcher } from './watch.ts'
 
 export interface MirrorOptions {

@@ -23,7 +23,7 @@ export class ObservedRange {
     return this.#entries
   }
 
-  /** Every put to this range up to here is in `entries`: see protocol.md, "observed is per target". */
+  /** Every put to this range up to here is in `entries`; never the revision of another range or of a progress notify. */
   get observed(): Revision {
     return this.#observed
   }

@@ -61,8 +61,11 @@ export function isStaleToken(text: string): boolean {
   return STALE_TOKEN.some((part) => text.includes(part))
 }
 
-export function isPermissionDenied(text: string): boolean {
-  return text.includes('permission denied')
+/** etcd refuses one watch of a stream with a text instead of a status. */
+export function errorFromCancelReason(reason: string, target: string): ForbiddenError | UnavailableError {
+  const denied = reason.includes('permission denied')
+  const details = { code: denied ? 'permission-denied' : 'watch-canceled', target }
+  return new (denied ? ForbiddenError : UnavailableError)(`${target}: ${reason}`, details)
 }
 
 /**

@@ -9,12 +9,14 @@
  * - Compaction and a changed store are outcomes that end the watch: its owner has to read again (S15).
  */
 import type { Logger } from 'pino'
-import { ForbiddenError, UnavailableError } from '../errors.ts'
+import { UnavailableError } from '../errors.ts'
+import type { ForbiddenError } from '../errors.ts'
 import type { EtcdClient } from './client.ts'
+import { revisionOf } from './kv.ts'
 import type { KeyRange, KvEvent, Revision } from './kv.ts'
 import { createLink } from './link.ts'
-import { isPermissionDenied, isStaleToken } from './status-errors.ts'
-import { sleep } from './sleep.ts'
+import { errorFromCancelReason, isStaleToken } from './status-errors.ts'
+import { sleep } from '../runtime/sleep.ts'
 import type { Stream, WatchMessage, WatchRequest } from './streams.ts'
 
 export interface WatchOptions {
@@ -145,7 +147,6 @@ export function createWatcher(options: { readonly client: EtcdClient; readonly l
       watch.wasRefused = false
       watch.onResumed?.()
     }
-    for (const wake of waiters) wake()
   }
 
   function canceled(on: Stream<WatchRequest>, watch: Watch, message: WatchMessage): void {
@@ -163,13 +164,9 @@ export function createWatcher(options: { readonly client: EtcdClient; readonly l
 
   function refused(watch: Watch, reason: string): void {
     if (isStaleToken(reason)) return link.replace(reason, 'token')
-    const details = { code: 'watch-canceled', target: 'etcd watch' }
-    const error = isPermissionDenied(reason)
-      ? new ForbiddenError(`etcd watch of ${watch.range.key}: ${reason}`, { ...details, code: 'permission-denied' })
-      : new UnavailableError(`etcd watch of ${watch.range.key}: ${reason}`, details)
     watch.phase = 'refused'
     watch.wasRefused = true
-    watch.onInterrupted?.(error)
+    watch.onInterrupted?.(errorFromCancelReason(reason, `etcd watch of ${watch.range.key}`))
     void retryRefused(watch)
   }
 
@@ -222,7 +219,6 @@ export function createWatcher(options: { readonly client: EtcdClient; readonly l
       log.error({ was: expected, is: header.revision }, 'etcd went back in time')
       storeChanged()
     } catch (error) {
-      // Asked again by the `created` replies of the next stream.
       if (!closing.signal.aborted) link.replace(error)
     }
   }
@@ -230,7 +226,6 @@ export function createWatcher(options: { readonly client: EtcdClient; readonly l
   function storeChanged(): void {
     const gone = [...watches]
     watches.clear()
-    byId.clear()
     link.replace('the store changed')
     for (const watch of gone) watch.onStoreChanged()
   }
@@ -265,7 +260,7 @@ export function createWatcher(options: { readonly client: EtcdClient; readonly l
       return {
         close() {
           if (!watches.delete(watch)) return
-          // One that is not open yet is cancelled when its reply comes: before that etcd does not know it.
+          // Before its reply etcd does not know it: then it is cancelled there.
           if (watch.phase === 'open') link.stream?.write({ kind: 'cancel', id: watch.id })
           if (watch.phase !== 'creating') byId.delete(watch.id)
         },
@@ -302,8 +297,4 @@ export function createWatcher(options: { readonly client: EtcdClient; readonly l
       watches.clear()
     },
   }
-}
-
-function revisionOf(event: KvEvent): Revision {
-  return event.kind === 'put' ? event.entry.modRevision : event.modRevision
 }

@@ -12,6 +12,8 @@ import type { ServiceKey } from './sources.ts'
 
 /** Operations one Txn of nested Txns can hold at etcd's default of 128 a Txn: 64 × 64. */
 export const MAX_OPS = 4096
+/** Under the key guard every operation brings a compare with it, and compares can not be nested away. */
+const MAX_OPS_KEY_GUARD = 100
 /** etcd refuses a request over 1.5 MiB; the rest is for what the wire adds. */
 export const MAX_BYTES = 1_200_000
 /** What an operation or compare costs on the wire beside its key and value, generously. */
@@ -60,7 +62,8 @@ export function compile(
   observed: Observed,
   guardKind: GuardKind,
 ): ServiceTxn {
-  const step = firstStep(diff, 1 + observed.predecessors.length)
+  const recordOps = 1 + observed.predecessors.length
+  const step = firstStep(diff, recordOps, guardKind === 'range' ? MAX_OPS : MAX_OPS_KEY_GUARD)
   const puts = new Map<string, { readonly value: string; readonly lease: LeaseId }>()
   for (const [key, value] of step.puts) {
     const lease = leases.get(key)
@@ -96,13 +99,14 @@ export function compile(
 function firstStep(
   diff: Diff,
   recordOps: number,
+  maxOps: number,
 ): { puts: ReadonlyMap<string, string>; deletes: readonly string[]; complete: boolean } {
   const puts = new Map<string, string>()
   let ops = recordOps
   let bytes = 4096
   for (const [key, value] of diff.puts) {
     const size = key.length + value.length * 3 + OVERHEAD_BYTES
-    if (ops + 1 > MAX_OPS || bytes + size > MAX_BYTES) return { puts, deletes: [], complete: false }
+    if (ops + 1 > maxOps || bytes + size > MAX_BYTES) return { puts, deletes: [], complete: false }
     ops += 1
     bytes += size
     puts.set(key, value)
@@ -110,7 +114,7 @@ function firstStep(
   const deletes: string[] = []
   for (const key of diff.deletes) {
     const size = key.length + OVERHEAD_BYTES
-    if (ops + 1 > MAX_OPS || bytes + size > MAX_BYTES) {
+    if (ops + 1 > maxOps || bytes + size > MAX_BYTES) {
       return puts.size > 0 ? { puts, deletes: [], complete: false } : { puts, deletes, complete: false }
     }
     ops += 1

@@ -48,9 +48,9 @@ export function describeEtcd(
   options: { readonly extraArgs?: readonly string[]; readonly setUp?: (etcd: Etcd) => Promise<void> } = {},
 ): void {
   // The versions side by side: these tests wait far more than they compute.
-  describe(name, { concurrency: versions.length }, () => {
+  void describe(name, { concurrency: versions.length }, () => {
     for (const version of versions) {
-      describe(`etcd ${version}`, { concurrency: 1 }, () => {
+      void describe(`etcd ${version}`, { concurrency: 1 }, () => {
         let etcd: Etcd | undefined
         let prefixes = 0
         const cleanUps: (() => void | Promise<void>)[] = []

@@ -172,7 +172,7 @@ describeEtcd('client', (suite) => {
   })
 
   test('a dead connection is replaced after one deadline', async () => {
-    const { proxy, client } = await suite.faulty({ requestTimeoutMs: 300 })
+    const { proxy, client } = await suite.faulty({ requestTimeoutMs: 1_500 })
     const prefix = suite.prefix()
     await putNow(client, `${prefix}warm`)
     const before = proxy.connections

@@ -98,7 +98,7 @@ describeEtcd('committer', (suite) => {
 
   test('after an unknown outcome the leader key is bumped, and the delayed write can not commit any more', async () => {
     const prefix = suite.prefix()
-    const { proxy, client } = await suite.faulty({ requestTimeoutMs: 400 })
+    const { proxy, client } = await suite.faulty({ requestTimeoutMs: 1_500 })
     const direct = suite.client()
     const { leadership } = await (await suite.replica(direct, prefix)).lead()
     // Only the commit goes by the proxy; it is held back on its way to etcd until after the barrier.

@@ -90,7 +90,7 @@ describeEtcd('election', (suite) => {
 
   test('a campaign whose reply was lost is won all the same', async () => {
     const prefix = suite.prefix()
-    const { proxy, client } = await suite.faulty({ requestTimeoutMs: 1_000 })
+    const { proxy, client } = await suite.faulty()
     const direct = suite.client()
     const replica = await suite.replica(
       {
@@ -108,13 +108,12 @@ describeEtcd('election', (suite) => {
       if (lost) return
       lost = true
       proxy.pause('to-client')
-      void eventually(
-        'etcd has it',
-        async () => (await direct.range({ key: `${prefix}leader` }, soon())).count === 1,
-      ).then(() => {
-        proxy.cut()
-        proxy.resume()
-      })
+      void loseReply()
+    }
+    const loseReply = async () => {
+      await eventually('etcd has it', async () => (await direct.range({ key: `${prefix}leader` }, soon())).count === 1)
+      proxy.cut()
+      proxy.resume()
     }
     const { leadership } = await replica.lead()
     assert.equal(lost, true)

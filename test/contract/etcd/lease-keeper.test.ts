@@ -76,7 +76,7 @@ describeEtcd('lease keeper', (suite) => {
   })
 
   test('a grant whose reply was lost is one lease', async () => {
-    const { proxy, client } = await suite.faulty({ requestTimeoutMs: 1_000 })
+    const { proxy, client } = await suite.faulty()
     await client.status(soon())
     const keeper = suite.keeper(client)
     proxy.pause('to-client')

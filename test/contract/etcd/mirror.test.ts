@@ -19,7 +19,7 @@ function mirrorOf(suite: EtcdSuite, client: EtcdClient) {
     get storeChanges() {
       return storeChanges
     },
-    async open(range: KeyRange) {
+    open: async (range: KeyRange) => {
       const changes: (readonly string[])[] = []
       const mirror = mirrors.open({ range, onChange: (keys) => changes.push(keys) })
       suite.cleanUp(() => {

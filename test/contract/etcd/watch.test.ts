@@ -21,7 +21,9 @@ function follow(watcher: Watcher, range: KeyRange, startRevision: number) {
   return {
     deliveries,
     compactions,
-    close: watch.close,
+    close: () => {
+      watch.close()
+    },
     get storeChanges() {
       return storeChanges
     },
@@ -178,7 +180,7 @@ describeEtcd('watch', (suite) => {
     const start = await putNow(client, `${prefix}start`)
     const all = Array.from({ length: 5_000 }, (_, n) => follow(watcher, prefixRange(`${prefix}${n}/`), start + 1))
     const revision = await putNow(client, `${prefix}4999/a`)
-    await watcher.sync(soon())
+    await watcher.sync(soon(60_000))
     assert.deepEqual(all[4_999]?.revisions, [revision])
     assert.equal(
       all.reduce((sum, { revisions }) => sum + revisions.length, 0),

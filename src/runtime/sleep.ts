@@ -1,3 +1,4 @@
+/** Waiting, without an exception for the usual end of it. */
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** Resolves after `ms`, or as soon as the signal is aborted: what waits has to look at the signal anyway. */

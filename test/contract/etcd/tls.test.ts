@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { makeCertificates } from '../../../dev/control-plane/certificates.ts'
+import { startEtcd } from '../../../dev/control-plane/etcd.ts'
+import type { Etcd } from '../../../dev/control-plane/etcd.ts'
+import { ForbiddenError } from '../../../src/errors.ts'
+import { createEtcdClient } from '../../../src/etcd/client.ts'
+import { silent, soon } from '../../support/etcd-suite.ts'
+import { eventually } from '../../support/eventually.ts'
+
+describe('TLS', () => {
+  let directory = ''
+  let etcd: Etcd | undefined
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'etcd-tls-'))
+    const [tls] = await Promise.all([
+      makeCertificates({ directory: join(directory, 'right') }),
+      makeCertificates({ directory: join(directory, 'other') }),
+    ])
+    etcd = await startEtcd({ tls })
+  })
+  after(async () => {
+    await etcd?.stop()
+    await rm(directory, { recursive: true })
+  })
+
+  function client(files: string, options: { readonly serverName?: string; readonly anonymous?: boolean } = {}) {
+    const path = (name: string) => join(directory, files, name)
+    return createEtcdClient({
+      endpoints: [etcd?.endpoint ?? ''],
+      caFile: path('ca.crt'),
+      ...(options.anonymous === true ? {} : { certFile: path('client.crt'), keyFile: path('client.key') }),
+      serverName: options.serverName,
+      requestTimeoutMs: 5_000,
+      log: silent,
+    })
+  }
+
+  test('a client with the right certificates is served, also by another of the server certificate’s names', async () => {
+    for (const serverName of [undefined, 'localhost']) {
+      const right = client('right', serverName === undefined ? {} : { serverName })
+      assert.match((await right.status(soon())).version, /^3\.7/)
+      right.close()
+    }
+  })
+
+  test('a server that can not be trusted is forbidden, not merely unavailable', async () => {
+    for (const [files, options] of [
+      ['other', {}],
+      ['right', { serverName: 'not-its-name' }],
+    ] as const) {
+      const wrong = client(files, options)
+      await assert.rejects(
+        wrong.status(soon()),
+        (error) => error instanceof ForbiddenError && error.code === 'bad-certificate',
+      )
+      wrong.close()
+    }
+  })
+
+  test('a client without a certificate is refused', async () => {
+    const anonymous = client('right', { anonymous: true })
+    await assert.rejects(anonymous.status(soon()))
+    anonymous.close()
+  })
+
+  test('replaced certificate files are used without a new client', async () => {
+    await cp(join(directory, 'other'), join(directory, 'mounted'), { recursive: true })
+    const mounted = client('mounted')
+    await assert.rejects(mounted.status(soon()))
+    await cp(join(directory, 'right'), join(directory, 'mounted'), { recursive: true, force: true })
+    await eventually('it is served', () => mounted.status(soon()).catch(() => undefined))
+    mounted.close()
+  })
+})
