@@ -5,6 +5,7 @@
  */
 import type { Logger } from 'pino'
 import type { Committer, CommitOutcome } from '../etcd/committer.ts'
+import type { Entry, Revision } from '../etcd/kv.ts'
 import type { LeaseKeeper } from '../etcd/lease-keeper.ts'
 import type { Mirror } from '../etcd/mirror.ts'
 import { InvariantError, RejectedError, UnavailableError } from '../errors.ts'
@@ -128,13 +129,14 @@ export function createReconcile(deps: GrpcServiceDeps): Reconcile {
     predecessors: readonly StoredRecord[],
     signal: AbortSignal,
   ): Promise<Conclusion> {
+    let committedAt: Revision = 0
     for (;;) {
       // Read anew in each round: a round may have waited for etcd.
       const service = owner.retired ? undefined : deps.stores.services.get(owner.service)
       if (!owner.retired && service?.uid !== owner.uid) return { kind: 'pending' }
       const wanted = service === undefined ? NOTHING : gatherDesired(deps.stores, service, owner.target)
       if (wanted.undecidable && !owner.retired)
-        return { kind: 'undecidable', problems: wanted.problems, registered: registered(owner, mirror) }
+        return { kind: 'undecidable', problems: wanted.problems, registered: owned(owner, mirror).length }
       const leaseDurationSeconds = service?.spec.ok === true ? service.spec.value.leaseDurationSeconds : 0
       const record = deps.records.get(owner.uid) ?? null
       const next = plan({
@@ -155,7 +157,7 @@ export function createReconcile(deps: GrpcServiceDeps): Reconcile {
       switch (next.kind) {
         case 'unchanged':
           conflicts.delete(owner.service)
-          return conclude(owner, mirror, wanted, next)
+          return conclude(owner, mirror, wanted, next, committedAt)
         case 'grant':
           await deps.spares.grant(owner.uid, leaseDurationSeconds, next.count, signal)
           continue
@@ -165,6 +167,7 @@ export function createReconcile(deps: GrpcServiceDeps): Reconcile {
         case 'commit': {
           const outcome = await commit(owner, next.txn, signal)
           if (outcome.kind === 'committed') {
+            committedAt = outcome.revision
             deps.noteCommit(owner, next.txn, outcome.revision)
             deps.log.debug(
               {
@@ -220,22 +223,26 @@ export function createReconcile(deps: GrpcServiceDeps): Reconcile {
     else waiters.add(waiter)
   }
 
-  function registered(owner: Owner, mirror: Mirror): number {
+  function owned(owner: Owner, mirror: Mirror): readonly Entry[] {
     const own = new Set((deps.records.get(owner.uid)?.leases ?? []).map(({ id }) => id))
-    let count = 0
-    for (const { lease } of mirror.entries.values()) if (lease !== null && own.has(lease)) count += 1
-    return count
+    return [...mirror.entries.values()].filter(({ lease }) => lease !== null && own.has(lease))
   }
 
-  function conclude(owner: Owner, mirror: Mirror, wanted: ReturnType<typeof gatherDesired>, next: Plan): Conclusion {
-    let revision = deps.records.get(owner.uid)?.modRevision ?? 0
-    for (const entry of mirror.entries.values()) revision = Math.max(revision, entry.modRevision)
+  function conclude(
+    owner: Owner,
+    mirror: Mirror,
+    wanted: ReturnType<typeof gatherDesired>,
+    next: Plan,
+    committedAt: Revision,
+  ): Conclusion {
+    const since = owned(owner, mirror).reduce((latest, { modRevision }) => Math.max(latest, modRevision), 0)
+    const until = Math.max(since, mirror.observed, committedAt)
     return {
       kind: 'published',
       target: owner.target,
       desired: wanted.values.size,
       registered: next.kept,
-      revision: revision === 0 ? null : revision,
+      revision: deps.records.get(owner.uid) === undefined ? null : { since, until },
       problems: wanted.problems,
       foreign: next.foreign,
       held: next.held,

@@ -6,7 +6,7 @@
 import type { Logger } from 'pino'
 import { describeError } from '../errors.ts'
 import type { StoredObject } from '../kube/resource.ts'
-import { sameJson } from '../plan/status.ts'
+import { sameConclusion, sameJson } from '../plan/status.ts'
 import { createRunner } from '../runtime/runner.ts'
 
 /** An object with its status as it stands. */
@@ -27,8 +27,13 @@ export interface StatusWriter {
   stop(): Promise<void>
 }
 
-/** Writes of one object are at least this far apart: a roll-out of 1,000 Pods is a dozen of them. */
-const INTERVAL_MS = 500
+/** A write that changes what programs wait for comes at once, but for a service that flaps. */
+const CONDITION_INTERVAL_MS = 500
+/**
+ * Counts, revision and messages of a service under churn are written this often, the first time at once: a write costs the API server
+ * about as much as ten Pod updates, and the Pods' own events would queue behind it.
+ */
+const COUNT_INTERVAL_MS = 5_000
 /** After a conflict the watch brings the newer object within this time. */
 const CONFLICT_RETRY_MS = 100
 /** So many writes at once: a budget that leaves the API server its time for others. */
@@ -47,7 +52,7 @@ export function createStatusWriter(
 ): StatusWriter {
   const names = new Map(Object.entries(kinds).map(([name, kind]) => [kind, name]))
   const wanted = new Map<string, Wanted>()
-  const nextWriteMs = new Map<string, number>()
+  const writtenAtMs = new Map<string, number>()
   const runner = createRunner(
     {
       concurrency: CONCURRENCY,
@@ -64,27 +69,41 @@ export function createStatusWriter(
     const object = want.kind.get(want.key)
     if (object === undefined) {
       wanted.delete(id)
-      nextWriteMs.delete(id)
       return
     }
     const status = want.make(object.status)
     if (!sameJson(status, object.status)) {
+      const intervalMs = sameConclusion(status, object.status) ? COUNT_INTERVAL_MS : CONDITION_INTERVAL_MS
+      const waitMs = (writtenAtMs.get(id) ?? -Infinity) + intervalMs - performance.now()
+      if (waitMs > 0) {
+        runner.addAfter(id, waitMs)
+        return
+      }
       if ((await want.kind.apply(object, status, signal)) === 'conflict') {
         runner.addAfter(id, CONFLICT_RETRY_MS)
         return
       }
-      nextWriteMs.set(id, performance.now() + INTERVAL_MS)
+      noteWrite(id)
     }
     if (wanted.get(id) === want) wanted.delete(id)
+  }
+
+  /** In order of time, so that what has no bearing on any later write is at the front, and goes. */
+  function noteWrite(id: string): void {
+    const nowMs = performance.now()
+    writtenAtMs.delete(id)
+    writtenAtMs.set(id, nowMs)
+    for (const [other, atMs] of writtenAtMs) {
+      if (atMs > nowMs - COUNT_INTERVAL_MS) break
+      writtenAtMs.delete(other)
+    }
   }
 
   return {
     want(kind, key, make) {
       const id = `${names.get(kind) ?? ''} ${key}`
       wanted.set(id, { kind, key, make })
-      const waitMs = (nextWriteMs.get(id) ?? 0) - performance.now()
-      if (waitMs > 0) runner.addAfter(id, waitMs)
-      else runner.add(id)
+      runner.add(id)
     },
     stop: async () => runner.stop(),
   }

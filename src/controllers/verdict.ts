@@ -4,7 +4,7 @@ import { describeError, ForbiddenError, RejectedError, TimeoutError, Unavailable
 import { endpointKey, parseAddress } from '../naming/index.ts'
 import type { Held } from '../plan/safeguards.ts'
 import type { EndpointSource, ServiceKey, ServiceSource } from '../plan/sources.ts'
-import type { EndpointVerdict, Failure, ServiceVerdict } from '../plan/status.ts'
+import type { EndpointVerdict, Failure, ServiceVerdict, Span } from '../plan/status.ts'
 
 /** How a reconcile ended. */
 export type Conclusion =
@@ -20,7 +20,7 @@ export type Conclusion =
       readonly target: string
       readonly desired: number
       readonly registered: number
-      readonly revision: number | null
+      readonly revision: Span | null
       readonly problems: readonly Problem[]
       readonly foreign: readonly string[]
       readonly held: readonly Held[]

@@ -171,13 +171,16 @@ export function createElection(options: ElectionOptions): Election {
 
     const lose = (reason: string) => {
       if (losing.signal.aborted) return
+      log.warn({ reason }, 'leadership lost')
+      end(reason)
+    }
+    const marginMs = ttlSeconds * 1_000 * MARGIN
+    const end = (reason: string) => {
       clearInterval(ticker)
       watch?.close()
       keeper.remove(lease)
-      log.warn({ reason }, 'leadership lost')
       losing.abort(new UnavailableError(`leadership lost: ${reason}`, { code: 'fenced', target: leaderKey }))
     }
-    const marginMs = ttlSeconds * 1_000 * MARGIN
     const ticker = setInterval(() => {
       const state = keeper.state(lease)
       if (state.kind !== 'alive' || state.validUntilMs - performance.now() < marginMs) lose('the lease is not alive')
@@ -249,7 +252,7 @@ export function createElection(options: ElectionOptions): Election {
       abandon: lose,
 
       async resign(signal) {
-        lose('resigned')
+        if (!losing.signal.aborted) end('resigned')
         try {
           await kv.txn({ compare: [ours], success: [{ kind: 'delete', key: leaderKey }], failure: [] }, signal)
         } catch (error) {

@@ -14,6 +14,12 @@ export interface Failure {
   readonly stalled: boolean
 }
 
+/** Revisions at which etcd held the same endpoints: from the last change to one that is left, to the last that was seen. */
+export interface Span {
+  readonly since: Revision
+  readonly until: Revision
+}
+
 /** What one reconcile of a GrpcService concluded. */
 export interface ServiceVerdict {
   readonly generation: number
@@ -21,8 +27,8 @@ export interface ServiceVerdict {
   readonly target: string | null
   readonly desired: number
   readonly registered: number
-  /** Revision at which etcd held what is registered; `null` when nothing ever was. */
-  readonly revision: Revision | null
+  /** When etcd held what is registered; `null` when nothing ever was. */
+  readonly revision: Span | null
   readonly failures: readonly Failure[]
 }
 
@@ -41,20 +47,32 @@ const SUCCESS = {
 
 /** @param previous `.status` as it stands: conditions that keep their status keep their lastTransitionTime */
 export function serviceStatus(verdict: ServiceVerdict, previous: unknown, now: Date): GrpcServiceStatus {
+  const revision = revisionOf(verdict, previous)
   const ready =
     verdict.desired === 0
       ? { reason: 'NoEndpoints' as const, message: 'the sources give no endpoint: clients find an empty list' }
       : {
           reason: 'Ready' as const,
-          message: `${verdict.registered} endpoints at etcd revision ${verdict.revision ?? 0}`,
+          message: `${verdict.registered} endpoints at etcd revision ${revision ?? 0}`,
         }
   return {
     observedGeneration: verdict.generation,
     conditions: conditions(verdict, ready, previous, now),
     ...(verdict.target === null ? {} : { target: verdict.target }),
     endpoints: { desired: verdict.desired, registered: verdict.registered },
-    ...(verdict.revision === null ? {} : { revision: String(verdict.revision) }),
+    ...(revision === null ? {} : { revision: String(revision) }),
   }
+}
+
+/**
+ * The revision that was told before stays while it is still true (S12): nothing that is left changed after it, and as many were there.
+ * Else the last one seen: that of a removal is on none of the keys that are left.
+ */
+function revisionOf({ revision, registered }: ServiceVerdict, previous: unknown): Revision | null {
+  if (revision === null) return null
+  const told = Number(field(previous, 'revision'))
+  const asMany = field(field(previous, 'endpoints'), 'registered') === registered
+  return asMany && told >= revision.since && told <= revision.until ? told : revision.until
 }
 
 export function endpointStatus(verdict: EndpointVerdict, previous: unknown, now: Date): GrpcEndpointStatus {
@@ -111,6 +129,21 @@ function field(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
     ? Reflect.get(value, name)
     : undefined
+}
+
+/**
+ * True where two statuses differ at most in counts, revision and messages: nothing that `kubectl wait`, Helm, Flux or Argo CD look at.
+ */
+export function sameConclusion(a: unknown, b: unknown): boolean {
+  return sameJson(conclusion(a), conclusion(b))
+}
+
+function conclusion(status: unknown): unknown {
+  const list: unknown = field(status, 'conditions')
+  const facts = (Array.isArray(list) ? (list as readonly unknown[]) : []).map((condition) =>
+    ['type', 'status', 'reason', 'observedGeneration'].map((name) => field(condition, name) ?? null),
+  )
+  return [field(status, 'observedGeneration') ?? null, facts]
 }
 
 /** Deep equality of two JSON values, the order of object fields aside: is this status already there? */

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import { endpointStatus, sameJson, serviceStatus, type ServiceVerdict } from '../../../src/plan/status.ts'
+import {
+  endpointStatus,
+  sameConclusion,
+  sameJson,
+  serviceStatus,
+  type ServiceVerdict,
+} from '../../../src/plan/status.ts'
 
 const now = new Date('2026-03-01T12:00:00.123Z')
 const later = new Date('2026-03-01T13:00:00Z')
@@ -10,7 +16,7 @@ const good: ServiceVerdict = {
   target: 'demo/greeter',
   desired: 2,
   registered: 2,
-  revision: 14,
+  revision: { since: 14, until: 14 },
   failures: [],
 }
 const portNotFound = { condition: 'ResolvedRefs', reason: 'PortNotFound', message: 'no port', stalled: false } as const
@@ -79,6 +85,19 @@ describe('the status of a GrpcService', () => {
     assert.ok((status.conditions ?? []).every(({ observedGeneration }) => observedGeneration === 3))
   })
 
+  const spans: readonly { readonly name: string; readonly verdict: Partial<ServiceVerdict>; readonly want: string }[] =
+    [
+      { name: 'stays while it is still true', verdict: { revision: { since: 9, until: 99 } }, want: '14' },
+      { name: 'moves when an endpoint changed', verdict: { revision: { since: 15, until: 20 } }, want: '20' },
+      { name: 'moves when one went', verdict: { registered: 1, revision: { since: 9, until: 20 } }, want: '20' },
+      { name: 'moves back with a store that went back', verdict: { revision: { since: 3, until: 5 } }, want: '5' },
+    ]
+  for (const { name, verdict, want } of spans)
+    test(`a revision that was told ${name} (S12, S13)`, () => {
+      const told = serviceStatus(good, undefined, now)
+      assert.equal(serviceStatus({ ...good, ...verdict }, told, now).revision, want)
+    })
+
   test('does not change while nothing changes, however late it is (S12)', () => {
     const first = serviceStatus(good, undefined, now)
     assert.deepEqual(serviceStatus(good, first, later), first)
@@ -114,4 +133,21 @@ test('two JSON values are the same whatever the order of their fields', () => {
   assert.equal(sameJson({ a: 1, b: [2] }, { b: [2], a: 1 }), true)
   assert.equal(sameJson({ a: 1 }, { a: 1, b: undefined }), false)
   assert.equal(sameJson([], {}), false)
+})
+
+describe('two statuses come to the same conclusion', () => {
+  const told = serviceStatus(good, undefined, now)
+  const rows: readonly { readonly name: string; readonly verdict: ServiceVerdict; readonly want: boolean }[] = [
+    {
+      name: 'when only counts and the revision moved',
+      verdict: { ...good, desired: 3, registered: 3, revision: { since: 20, until: 20 } },
+      want: true,
+    },
+    { name: 'but not when a condition changed', verdict: { ...good, failures: [portNotFound] }, want: false },
+    { name: 'nor when its reason did', verdict: { ...good, desired: 0, registered: 0 }, want: false },
+    { name: 'nor for another generation', verdict: { ...good, generation: 4 }, want: false },
+  ]
+  for (const { name, verdict, want } of rows) {
+    test(name, () => assert.equal(sameConclusion(told, serviceStatus(verdict, told, later)), want))
+  }
 })
