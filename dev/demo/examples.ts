@@ -1,10 +1,12 @@
 /** The files of examples/ as the demo applies them: only what its machine forces upon it is changed. */
+import { lookup } from 'node:dns/promises'
 import { readFileSync } from 'node:fs'
-import { networkInterfaces } from 'node:os'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 
 import { parseAllDocuments } from 'yaml'
 
+import { parseAddress } from '../../src/naming/index.ts'
 import { kwokNode } from '../control-plane/kwok.ts'
 import { checkout } from '../tools/catalogue.ts'
 
@@ -22,11 +24,24 @@ export function greeter(serverPort: number): string {
   ])
 }
 
-/** A GrpcEndpoint that is this very machine. `callable` is false when it has no address to be reached at: loopback is refused. */
-export function greeterEndpoint(serverPort: number): { readonly yaml: string; readonly callable: boolean } {
-  const host = ownAddress()
-  const changes: Change[] = host === undefined ? [] : [[['spec', 'address'], `${host}:${serverPort}`]]
-  return { yaml: example('greeter-endpoint.yaml', 'GrpcEndpoint', changes), callable: host !== undefined }
+export interface OwnEndpoint {
+  readonly yaml: string
+  /** `host:port` as published, and as a client that is connected sees it. */
+  readonly address: string
+  readonly peer: string
+}
+
+/**
+ * A GrpcEndpoint that is this very machine, under its own name: a loopback *address* is refused in a GrpcEndpoint. `undefined` when the
+ * name leads to another address than loopback: the demo calls nothing that lies behind a network.
+ */
+export async function greeterEndpoint(serverPort: number): Promise<OwnEndpoint | undefined> {
+  const name = hostname().toLowerCase()
+  const address = `${name}:${serverPort}`
+  const found = await lookup(name, { family: 4 }).catch(() => undefined)
+  if (found?.address.startsWith('127.') !== true || !parseAddress(address).ok) return undefined
+  const yaml = example('greeter-endpoint.yaml', 'GrpcEndpoint', [[['spec', 'address'], address]])
+  return { yaml, address, peer: `${found.address}:${serverPort}` }
 }
 
 function example(file: string, kind: string, changes: readonly Change[]): string {
@@ -35,14 +50,4 @@ function example(file: string, kind: string, changes: readonly Change[]): string
     if (document.get('kind') === kind) for (const [path, value] of changes) document.setIn(path, value)
   }
   return documents.map(String).join('')
-}
-
-function ownAddress(): string | undefined {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
-  const usable = all.find(({ family, internal, address }) => family === 'IPv4' && !internal && !isLinkLocal(address))
-  return usable?.address
-}
-
-function isLinkLocal(address: string): boolean {
-  return address.startsWith('169.254.')
 }

@@ -49,7 +49,7 @@ export function showSummary(
   say(
     'summary',
     [
-      '3 → 6 → 2 endpoints, then one more',
+      '3 → 6 → 2 endpoints',
       `${changes} changes`,
       `${puts + deletes} puts and deletes in ${revisions} revisions`,
       `p50 ${median.toFixed(0)} ms, max ${(sorted.at(-1) ?? Number.NaN).toFixed(0)} ms`,

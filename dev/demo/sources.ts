@@ -22,8 +22,6 @@ export interface SourceOptions {
   readonly namespace: string
   /** Of every Pod. */
   readonly port: number
-  /** Whether the client can reach the GrpcEndpoints. */
-  readonly endpointsCallable: boolean
   readonly timeline: Timeline
   readonly onBroken: (error: Error) => void
 }
@@ -32,7 +30,7 @@ export async function watchSources(options: SourceOptions): Promise<{ readonly s
   const { api, timeline, onBroken } = options
   const serving = new Map<string, string>()
 
-  const note = (source: string, address: string | undefined, atMs: number, callable: boolean): void => {
+  const note = (source: string, address: string | undefined, atMs: number): void => {
     const before = serving.get(source)
     if (before === address) return
     if (before !== undefined) timeline.sourceGone(source, before, atMs)
@@ -41,7 +39,7 @@ export async function watchSources(options: SourceOptions): Promise<{ readonly s
       return
     }
     serving.set(source, address)
-    timeline.sourceReady(source, address, atMs, callable)
+    timeline.sourceReady(source, address, atMs)
   }
 
   const pods = await watchKube({
@@ -52,7 +50,7 @@ export async function watchSources(options: SourceOptions): Promise<{ readonly s
       const ready = status.conditions.some((condition) => condition.type === 'Ready' && condition.status === 'True')
       const serves = ready && type !== 'DELETED' && metadata.deletionTimestamp === undefined
       const address = serves && status.podIP !== undefined ? `${status.podIP}:${options.port}` : undefined
-      note(metadata.name, address, atMs, true)
+      note(metadata.name, address, atMs)
     },
     onBroken,
   })
@@ -61,7 +59,7 @@ export async function watchSources(options: SourceOptions): Promise<{ readonly s
     path: `/apis/grpcetcd.dev/v1alpha1/namespaces/${options.namespace}/grpcendpoints`,
     onEvent(type, object, atMs) {
       const { metadata, spec } = endpointSchema.parse(object)
-      note(metadata.name, type === 'DELETED' ? undefined : spec.address, atMs, options.endpointsCallable)
+      note(metadata.name, type === 'DELETED' ? undefined : spec.address, atMs)
     },
     onBroken,
   })

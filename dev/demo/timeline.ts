@@ -41,7 +41,6 @@ interface Pending {
   revision?: number
   storedAtMs?: number
   answeredAtMs?: number
-  callable?: boolean
 }
 
 export class Timeline {
@@ -62,11 +61,10 @@ export class Timeline {
     this.#print = print
   }
 
-  /** `callable`: the client can reach it, so a line waits for the first answer. */
-  sourceReady(source: string, address: string, atMs: number, callable = true): void {
+  sourceReady(source: string, address: string, atMs: number): void {
     this.#changes += 1
     this.#sources.set(address, source)
-    this.#arrive(address, { source, atMs, callable })
+    this.#arrive(address, { source, atMs })
   }
 
   sourceGone(source: string, address: string, atMs: number): void {
@@ -140,7 +138,7 @@ export class Timeline {
 
   #arrive(address: string, news: Pending): void {
     const pending = merge(this.#arriving, address, news)
-    if (pending.answeredAtMs === undefined && pending.callable !== false) return
+    if (pending.answeredAtMs === undefined) return
     this.#finish('published', this.#arriving, address, pending)
   }
 
