@@ -30,10 +30,11 @@ export interface StatusWriter {
 /** A write that changes what programs wait for comes at once, but for a service that flaps. */
 const CONDITION_INTERVAL_MS = 500
 /**
- * Counts, revision and messages of a service under churn are written this often, the first time at once: a write costs the API server
- * about as much as ten Pod updates, and the Pods' own events would queue behind it.
+ * Counts, revision and messages of a service under churn are written when it comes to rest, or this often; the first time at once. A write
+ * costs the API server about as much as ten Pod updates, and the Pods' own events would queue behind it.
  */
 const COUNT_INTERVAL_MS = 5_000
+const REST_MS = 1_000
 /** After a conflict the watch brings the newer object within this time. */
 const CONFLICT_RETRY_MS = 100
 /** So many writes at once: a budget that leaves the API server its time for others. */
@@ -43,6 +44,7 @@ interface Wanted {
   readonly kind: StatusKind
   readonly key: string
   readonly make: (previous: unknown) => object
+  readonly atMs: number
 }
 
 export function createStatusWriter(
@@ -73,8 +75,11 @@ export function createStatusWriter(
     }
     const status = want.make(object.status)
     if (!sameJson(status, object.status)) {
-      const intervalMs = sameConclusion(status, object.status) ? COUNT_INTERVAL_MS : CONDITION_INTERVAL_MS
-      const waitMs = (writtenAtMs.get(id) ?? -Infinity) + intervalMs - performance.now()
+      const lastMs = writtenAtMs.get(id) ?? -Infinity
+      const dueMs = sameConclusion(status, object.status)
+        ? Math.min(lastMs + COUNT_INTERVAL_MS, want.atMs + REST_MS)
+        : lastMs + CONDITION_INTERVAL_MS
+      const waitMs = dueMs - performance.now()
       if (waitMs > 0) {
         runner.addAfter(id, waitMs)
         return
@@ -102,7 +107,7 @@ export function createStatusWriter(
   return {
     want(kind, key, make) {
       const id = `${names.get(kind) ?? ''} ${key}`
-      wanted.set(id, { kind, key, make })
+      wanted.set(id, { kind, key, make, atMs: performance.now() })
       runner.add(id)
     },
     stop: async () => runner.stop(),

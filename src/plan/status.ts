@@ -53,7 +53,7 @@ export function serviceStatus(verdict: ServiceVerdict, previous: unknown, now: D
       ? { reason: 'NoEndpoints' as const, message: 'the sources give no endpoint: clients find an empty list' }
       : {
           reason: 'Ready' as const,
-          message: `${verdict.registered} endpoints at etcd revision ${revision ?? 0}`,
+          message: `${verdict.registered} endpoint${verdict.registered === 1 ? '' : 's'} at etcd revision ${revision ?? 0}`,
         }
   return {
     observedGeneration: verdict.generation,
