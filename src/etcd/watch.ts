@@ -154,6 +154,8 @@ export function createWatcher(options: { readonly client: EtcdClient; readonly l
     if (!watches.has(watch)) return
     watch.fragments = []
     if (message.compactRevision === 0) return refused(watch, message.cancelReason)
+    // etcd keeps a compacted watch until it is cancelled, and answers no progress request of the stream as long as it does.
+    on.write({ kind: 'cancel', id: watch.id })
     if (message.compactRevision <= watch.next && !watch.exact) {
       watch.exact = true
       return create(on, watch)

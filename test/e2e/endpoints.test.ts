@@ -70,6 +70,7 @@ describeOperator('the operator publishes GrpcEndpoints', (suite) => {
     const mark = await suite.recorder.mark()
     await scene.endpoint('vm', { serviceRef, address, metadata: { weight: 5 } })
     await scene.until('grpcendpoints', 'vm', 'Ready=True')
+    await suite.recorder.mark()
     assert.deepEqual(
       suite.recorder.under(target).map(({ value }) => value),
       [`{"Op":0,"Addr":"${address}","Metadata":{"weight":5,"zone":"a"}}`],

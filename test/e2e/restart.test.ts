@@ -25,7 +25,7 @@ describeOperator('the operator restarts', (suite) => {
     recordKey = `_grpcetcd/default/services/${uid}`
     await scene.endpoint('vm', { serviceRef: { name: 'ledger' }, address: '10.20.3.7:50051' })
     await suite.recorder.untilAddresses(target, addresses)
-    await scene.until('grpcservices', 'ledger', 'Ready=True')
+    await scene.untilRegistered('ledger', addresses.length)
     mark = await suite.settled()
   })
 

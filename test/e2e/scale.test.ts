@@ -58,7 +58,7 @@ describeOperator('the operator publishes large services', (suite) => {
     const pods = { selector: { matchLabels: { app: 'blue' } }, port: 50051, ipFamily: 'All' }
     await createPods(scene, total / 2, 'blue', true)
     await scene.service('ledger', { pods })
-    await scene.until('grpcservices', 'ledger', 'Ready=True', 30_000)
+    await scene.untilRegistered('ledger', total, 30_000)
     const old = new Set(suite.recorder.under(target).map(({ key }) => key))
     assert.equal(old.size, total)
     const mark = await suite.settled()

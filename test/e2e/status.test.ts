@@ -1,7 +1,6 @@
 /** What `kubectl` shows is true at the revision it names (S13), and a status that says the same is not written again (S12). */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { eventually } from '../support/eventually.ts'
 import { conditionOf } from '../support/kubernetes.ts'
 import { describeOperator } from '../support/operator-suite.ts'
 
@@ -28,6 +27,7 @@ describeOperator('the status of a GrpcService', (suite) => {
     await scene.pod('a', { labels, ips: ['10.0.0.1'] })
     await scene.pod('b', { labels, ips: ['10.0.0.2'] })
     await scene.service('ledger', spec)
+    await scene.untilRegistered('ledger', 2)
     const ports = [6001, 6002, 6003, 6004, 6005]
     for (const port of ports) {
       const { metadata } = await scene.patch('grpcservices', 'ledger', { spec: { pods: { port } } })
@@ -51,13 +51,9 @@ describeOperator('the status of a GrpcService', (suite) => {
     for (const left of [2, 1, 0]) {
       // The oldest first: what is left is younger than what goes.
       await scene.delete('pods', `pod-${3 - left}`)
-      const settled = async () => {
-        const { status } = await scene.get('grpcservices', 'ledger')
-        return status.endpoints?.registered === left && status.endpoints.desired === left && status
-      }
-      const { revision } = await eventually(`the status counts ${left}`, settled)
+      const { status } = await scene.untilRegistered('ledger', left)
       await suite.recorder.mark()
-      assert.equal(keysAt(target, Number(revision)).length, left)
+      assert.equal(keysAt(target, Number(status.revision)).length, left)
     }
   })
 
@@ -86,7 +82,7 @@ describeOperator('the status of a GrpcService', (suite) => {
     await scene.pod('a', { labels, ips: ['10.0.0.1'] })
     await scene.service('ledger', spec)
     await scene.endpoint('vm', { serviceRef: { name: 'ledger' }, address: '10.20.3.7:50051' })
-    await scene.until('grpcservices', 'ledger', 'Ready=True')
+    await scene.untilRegistered('ledger', 2)
     await scene.until('grpcendpoints', 'vm', 'Ready=True')
     const mark = await suite.settled()
     const versions = async () =>

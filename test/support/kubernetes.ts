@@ -73,6 +73,8 @@ export interface Namespace {
   delete(plural: Plural, name: string, graceSeconds?: number): Promise<void>
   /** Waits until `<type>=<status or reason>` holds for the present generation. */
   until(plural: Plural, name: string, condition: `${string}=${string}`, deadlineMs?: number): Promise<KubeObject>
+  /** Waits until the status of a GrpcService counts so many endpoints, desired and registered: the last one, not one on the way. */
+  untilRegistered(name: string, count: number, deadlineMs?: number): Promise<KubeObject>
 }
 
 /** @param api its certificate is read, nothing of it is called */
@@ -156,6 +158,14 @@ function createNamespace(name: string, request: Kubernetes['request']): Namespac
         const status = JSON.stringify(last?.status)
         throw new Error(`${plural} ${name}/${objectName} is not ${condition}: ${status}`, { cause: error })
       }
+    },
+    async untilRegistered(objectName, count, deadlineMs) {
+      const look = async (): Promise<KubeObject | undefined> => {
+        const service = await namespace.get('grpcservices', objectName)
+        const { desired, registered } = service.status.endpoints ?? {}
+        return desired === count && registered === count ? service : undefined
+      }
+      return eventually(`${name}/${objectName} counts ${count}`, look, deadlineMs)
     },
   }
   return namespace

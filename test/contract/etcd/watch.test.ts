@@ -140,6 +140,24 @@ describeEtcd('watch', (suite) => {
     assert.deepEqual([seen.revisions, seen.compactions], [[second], []])
   })
 
+  test('a compacted watch leaves nothing behind that would keep the others from being in step', async () => {
+    const client = suite.client()
+    const prefix = suite.prefix()
+    const first = await putNow(client, `${prefix}a`)
+    await putNow(client, `${prefix}b`)
+    const third = await putNow(client, `${prefix}c`)
+    await suite.etcd.etcdctl('compaction', String(third))
+    const watcher = suite.watcher(client)
+    const lost = follow(watcher, prefixRange(prefix), first)
+    const exact = follow(watcher, prefixRange(prefix), third)
+    await eventually('both outcomes', () => lost.compactions.length === 1 && exact.revisions.length === 1)
+    const after = follow(watcher, prefixRange(prefix), third + 1)
+    await putNow(client, `elsewhere-${prefix}`)
+    // Well before the silence of the stream would be noticed and the stream replaced.
+    assert.ok((await watcher.sync(soon(3_000))) > third)
+    assert.deepEqual([lost.revisions, exact.revisions, after.revisions], [[], [third], []])
+  })
+
   test('sync resolves only when every watch has all that was committed before', async () => {
     const client = suite.client()
     const prefix = suite.prefix()
