@@ -62,6 +62,6 @@ clean: ## remove what was built here (the tools stay in ~/.cache/grpc-etcd-opera
 install:
 	@if ! cmp -s package-lock.json node_modules/.installed-lock.json; then \
 	  echo "npm       installing dependencies (about 10 s)" >&2; \
-	  PATH="$(HOST_PATH)" npm ci --no-progress >&2 && cp package-lock.json node_modules/.installed-lock.json; \
+	  PATH="$(HOST_PATH)" npm ci --no-progress --loglevel=error >&2 && cp package-lock.json node_modules/.installed-lock.json; \
 	fi
 	@$(NODE) --version >/dev/null 2>&1 || { echo "node_modules/.bin/node does not run: npm ci left out the optional package of dev/node for this machine" >&2; exit 1; }

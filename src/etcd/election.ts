@@ -84,6 +84,8 @@ export async function ensureIdentity(kv: Kv, statePrefix: string, uid: string, s
 export function createElection(options: ElectionOptions): Election {
   const { kv, keeper, watcher, log, ttlSeconds } = options
   const leaderKey = `${options.statePrefix}leader`
+  /** Nonces of reigns of this very process that have ended. */
+  const past = new Set<string>()
 
   async function campaign(signal: AbortSignal): Promise<Leadership> {
     const value = JSON.stringify([randomUUID()])
@@ -130,10 +132,13 @@ export function createElection(options: ElectionOptions): Election {
     }
   }
 
-  /** Waits until the incumbent's key goes. One without a lease would stay for ever: nobody's, so it is deleted. */
+  /**
+   * Waits until the incumbent's key goes. One without a lease would stay for ever: nobody's, so it is deleted. One of an earlier reign of
+   * our own is deleted too: that reign is over, and an etcd that was away gives its lease the whole TTL again.
+   */
   async function outlast(incumbent: Entry, seenAt: Revision, signal: AbortSignal): Promise<void> {
-    if (incumbent.lease === null) {
-      log.warn({ key: leaderKey }, 'leader key without a lease: deleting it')
+    if (incumbent.lease === null || past.has(incumbent.value.toString())) {
+      log.warn({ key: leaderKey }, 'leader key that nobody keeps: deleting it')
       await kv.txn(
         {
           compare: [{ kind: 'modRevision', key: leaderKey, result: '=', revision: incumbent.modRevision }],
@@ -176,6 +181,7 @@ export function createElection(options: ElectionOptions): Election {
     }
     const marginMs = ttlSeconds * 1_000 * MARGIN
     const end = (reason: string) => {
+      past.add(value)
       clearInterval(ticker)
       watch?.close()
       keeper.remove(lease)

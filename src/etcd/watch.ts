@@ -276,13 +276,8 @@ export function createWatcher(options: { readonly client: EtcdClient; readonly l
       const { header } = await client.range({ ...first.range, limit: 1, keysOnly: true }, signal)
       const target = header.revision
       while (counted().some(({ next }) => next <= target)) {
-        if (signal.aborted) {
-          throw new UnavailableError('etcd watch: not in step in time', {
-            code: 'aborted',
-            target: 'etcd watch',
-            cause: signal.reason,
-          })
-        }
+        const details = { code: 'aborted', target: 'etcd watch', cause: signal.reason }
+        if (signal.aborted) throw new UnavailableError('etcd watch: not in step in time', details)
         if (counted().every(({ phase }) => phase === 'open')) probe()
         const { promise, resolve } = Promise.withResolvers<void>()
         waiters.add(resolve)

@@ -35,6 +35,18 @@ describeEtcd('election', (suite) => {
     assert.equal(second.leadership.lost.aborted, false)
   })
 
+  test('who lost it leads again at once, although the key of its own last reign still has its lease', async () => {
+    const replica = await suite.replica(suite.client(), suite.prefix())
+    const first = await replica.lead()
+    first.leadership.abandon('for the test')
+    const abandonedAtMs = performance.now()
+    const second = await replica.lead()
+    assert.ok(performance.now() - abandonedAtMs < 1_000)
+    assert.ok(second.leadership.wonAt > first.leadership.wonAt)
+    const late = await first.committer.commit(child('late', [put(`${suite.prefix()}late`)]), soon())
+    assert.equal(late.kind, 'fenced')
+  })
+
   test('a deposed leader can not write, even before it knows', async () => {
     const prefix = suite.prefix()
     const client = suite.client()
