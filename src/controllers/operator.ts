@@ -44,7 +44,8 @@ export async function runOperator({ config, kube, etcd, log }: OperatorDeps, sig
 
   const health = await serveHealth({
     address: config.metricsAddress,
-    unready: () => view?.missing() ?? ['etcd or Kubernetes was not reached yet'],
+    unready: () =>
+      view === undefined ? ['etcd or Kubernetes was not reached yet'] : [...view.missing(), ...view.frozen()],
   })
   log.info({ address: health.address }, 'health endpoints listening')
   const watcher = createWatcher({ client: etcd, log })

@@ -26,6 +26,8 @@ export interface View {
   readonly targets: Targets
   /** What is not complete yet, in words for people; empty when a plan may be made. */
   missing(): readonly string[]
+  /** What was complete once and has not been in step for a minute, in words for people: no silent freeze (L11). */
+  frozen(): readonly string[]
   /** Every service there is something to do for: those that exist, that a GrpcEndpoint names, that a Record names. */
   allServices(): ReadonlySet<ServiceKey>
   /** Our own commit, at once; the watch only repeats it. */
@@ -45,6 +47,8 @@ export interface ViewDeps {
   readonly onProgress: () => void
   readonly log: Logger
 }
+
+const FROZEN_AFTER_MS = 60_000
 
 export function createView(deps: ViewDeps, signal: AbortSignal): View {
   const { statePrefix, keyPrefix } = deps.config
@@ -90,6 +94,8 @@ export function createView(deps: ViewDeps, signal: AbortSignal): View {
     for (const key of podTriggers(change, stores.lookup)) deps.onTrigger(key)
   })
 
+  /** Since when each resource is not watched. */
+  const unwatchedSinceMs = new Map<string, number>()
   const reflectors = [
     reflect(services, stores.services),
     reflect(grpcEndpoints, stores.endpoints),
@@ -97,12 +103,17 @@ export function createView(deps: ViewDeps, signal: AbortSignal): View {
   ]
 
   async function reflect<T extends StoredObject>(resource: Resource<T>, store: Store<T>): Promise<void> {
+    const name = resourceName(resource)
     const reflector = createReflector({
       client: deps.kube,
       resource,
       store,
       log: deps.log,
-      onState: () => deps.onProgress(),
+      onState({ kind }) {
+        if (kind === 'watching') unwatchedSinceMs.delete(name)
+        else if (!unwatchedSinceMs.has(name)) unwatchedSinceMs.set(name, performance.now())
+        deps.onProgress()
+      },
     })
     await reflector.run(signal)
   }
@@ -124,6 +135,12 @@ export function createView(deps: ViewDeps, signal: AbortSignal): View {
       const ranges = [recordMirror, ...targets.values()].filter((mirror) => !mirror.ready).length
       if (ranges > 0) missing.push(`${ranges} ranges of etcd are not complete`)
       return missing
+    },
+    frozen() {
+      const beforeMs = performance.now() - FROZEN_AFTER_MS
+      return [...unwatchedSinceMs].flatMap(([name, sinceMs]) =>
+        sinceMs < beforeMs ? [`${name} can not be watched: what is known of them may be old`] : [],
+      )
     },
     allServices() {
       const keys = new Set<ServiceKey>()
