@@ -136,6 +136,7 @@ export function createReign(deps: ReignDeps, signal: AbortSignal): Reign {
     enqueue: (key) => runner.add(key),
     async end() {
       await runner.stop()
+      spares.dropAll()
       await statuses.stop()
     },
   }

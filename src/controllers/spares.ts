@@ -32,6 +32,11 @@ export class Spares {
     this.#byUid.set(uid, [...this.of(uid), ...ids.map((id) => ({ id, ttlSeconds }))])
   }
 
+  /** The reign is over: what no Record names is nobody's, and runs out by itself. */
+  dropAll(): void {
+    for (const uid of this.#byUid.keys()) this.drop(uid)
+  }
+
   /** The service is gone: its unused leases run out by themselves. */
   drop(uid: string): void {
     for (const { id } of this.of(uid)) this.#leases.remove(id)
