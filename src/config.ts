@@ -12,7 +12,11 @@ const segment = '[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?'
 
 const endpoints = z
   .union([z.array(z.string()), z.string().transform((text) => text.split(',').map((part) => part.trim()))])
-  .pipe(z.array(z.url({ protocol: /^https?$/, error: 'must be http://host:port or https://host:port' })).min(1))
+  .pipe(
+    z
+      .array(z.string().regex(/^https?:\/\/[^/@\s]+:\d{1,5}\/?$/, 'must be http://host:port or https://host:port'))
+      .min(1),
+  )
 
 const schema = z.strictObject({
   etcdEndpoints: endpoints
@@ -29,9 +33,9 @@ const schema = z.strictObject({
   etcdUsername: z.string().min(1).optional().meta({ title: 'NAME', description: 'etcd user' }),
   etcdPasswordFile: path.optional().meta({ description: 'file that holds the user’s password' }),
   etcdRequestTimeoutSeconds: z.coerce
-    .number()
-    .min(1)
-    .max(60)
+    .number({ error: 'must be a number of seconds from 1 to 60' })
+    .min(1, 'must be a number of seconds from 1 to 60')
+    .max(60, 'must be a number of seconds from 1 to 60')
     .default(5)
     .meta({ title: 'SECONDS', description: 'deadline of one etcd request' }),
   kubeconfig: path
@@ -57,10 +61,10 @@ const schema = z.strictObject({
       description: 'where the operator keeps its own records (default: _grpcetcd/<operator-name>/)',
     }),
   electionTtlSeconds: z.coerce
-    .number()
-    .int()
-    .min(2)
-    .max(60)
+    .number({ error: 'must be a whole number of seconds from 2 to 60' })
+    .int('must be a whole number of seconds from 2 to 60')
+    .min(2, 'must be a whole number of seconds from 2 to 60')
+    .max(60, 'must be a whole number of seconds from 2 to 60')
     .default(5)
     .meta({ title: 'SECONDS', description: 'a replica that is silent this long no longer leads' }),
   metricsAddress: z
@@ -69,8 +73,12 @@ const schema = z.strictObject({
       /^(|[0-9.]+|\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/,
       'must be host:port or :port; port 0 takes a free one',
     )
+    .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'the port must be at most 65535')
     .default(':8080')
-    .meta({ title: 'ADDRESS', description: 'where /healthz and /readyz answer; port 0 takes a free one and logs it' }),
+    .meta({
+      title: 'ADDRESS',
+      description: 'where /metrics, /healthz and /readyz answer; port 0 takes a free one and logs it',
+    }),
   logLevel: z
     .enum(['trace', 'debug', 'info', 'warn', 'error'])
     .default('info')
@@ -84,6 +92,12 @@ const schema = z.strictObject({
 type Settings = z.infer<typeof schema>
 export type Config = Readonly<Omit<Settings, 'statePrefix'>> & { readonly statePrefix: string }
 type Name = keyof typeof schema.shape
+
+/** Settings that are of no use one without the other. */
+const TOGETHER = [
+  ['etcdCertFile', 'etcdKeyFile'],
+  ['etcdUsername', 'etcdPasswordFile'],
+] as const
 
 const NAMES: readonly Name[] = schema.keyof().options
 
@@ -109,6 +123,11 @@ export function loadConfig(argv: readonly string[], env: Readonly<Record<string,
 
   const result = schema.safeParse(values)
   if (!result.success) throw invalid(result.error, origins, values)
+  for (const [one, other] of TOGETHER) {
+    if ((result.data[one] === undefined) !== (result.data[other] === undefined)) {
+      throw refuse('configuration', `${flag(one)} and ${flag(other)} go together: give both or none`)
+    }
+  }
   return Object.freeze({
     ...result.data,
     statePrefix: result.data.statePrefix ?? `_grpcetcd/${result.data.operatorName}/`,
@@ -194,7 +213,8 @@ function invalid(
     const origin = origins.get(name) ?? flag(name)
     return `${origin}: ${JSON.stringify(values[name])}: ${issue.message}`
   })
-  return refuse('configuration', lines.join('\n'), error)
+  const list = lines.length === 1 ? lines.join() : `\n  ${lines.join('\n  ')}`
+  return refuse('configuration', list, error)
 }
 
 function refuse(what: string, why: string, cause?: unknown): ConfigError {

@@ -1,6 +1,6 @@
 /**
  * The error classes of the operator. Foreign errors are wrapped once, in the adapter that met them
- * (`etcd/client.ts`, `kube/client.ts`), and keep their `cause`. Code and tests look at `code`, never at `message`.
+ * (`etcd/transport.ts`, `etcd/status-errors.ts`, `kube/`), and keep their `cause`. Code and tests look at `code`, never at `message`.
  */
 
 /** What every error of ours carries beside its message. */

@@ -20,7 +20,8 @@ async function main(argv: readonly string[]): Promise<number> {
       await operator(rest)
       return 0
     }
-    case 'version': {
+    case 'version':
+    case '--version': {
       const { version } = await import('./version.ts')
       process.stdout.write(`grpc-etcd ${version}\n`)
       return 0

@@ -45,7 +45,8 @@ export interface GrpcServiceDeps {
   readonly log: Logger
 }
 
-export type Reconcile = (key: ServiceKey, signal: AbortSignal) => Promise<void>
+/** What was concluded has been reported already when it resolves. */
+export type Reconcile = (key: ServiceKey, signal: AbortSignal) => Promise<Conclusion>
 
 export function createReconcile(deps: GrpcServiceDeps): Reconcile {
   const conflicts = new Map<ServiceKey, number>()
@@ -56,9 +57,11 @@ export function createReconcile(deps: GrpcServiceDeps): Reconcile {
     for (const record of deps.records.ofService(key)) {
       if (record.uid !== service?.uid) await retire(record, service, signal)
     }
-    deps.report(key, await publish(key, service, signal))
+    const conclusion = await publish(key, service, signal)
+    deps.report(key, conclusion)
     for (const waiter of waiting.get(key) ?? []) deps.requeue(waiter, 0)
     waiting.delete(key)
+    return conclusion
   }
 
   async function publish(

@@ -5,22 +5,26 @@
  */
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
-import { ConfigError, describeError, UnavailableError } from '../errors.ts'
+import { ConfigError, describeError, ForbiddenError, RejectedError, TimeoutError, UnavailableError } from '../errors.ts'
 import type { EtcdClient } from '../etcd/client.ts'
 import { createElection, ensureIdentity, type Election, type Leadership } from '../etcd/election.ts'
 import { createLeaseKeeper } from '../etcd/lease-keeper.ts'
 import { createMirrors } from '../etcd/mirror.ts'
+import { isTooOld, NEEDED_ETCD } from '../etcd/server-version.ts'
 import { createWatcher } from '../etcd/watch.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { getObject } from '../kube/selection.ts'
 import { createBackoff } from '../runtime/backoff.ts'
 import { sleep } from '../runtime/sleep.ts'
-import { serveHealth } from '../runtime/http.ts'
+import { serveHealth, type HealthOptions, type HealthServer } from '../runtime/http.ts'
+import { createMetrics } from './metrics.ts'
 import { createReign, type Reign } from './reign.ts'
 import { createView, type View } from './view.ts'
 
 /** How long a clean stop waits for commits under way. */
 const DRAIN_MS = 3_000
+/** After a win that could not be used: another replica may have its turn. */
+const LEAD_RETRY_MS = 2_000
 const namespaces = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace' } as const
 
 export interface OperatorDeps {
@@ -42,8 +46,15 @@ export async function runOperator({ config, kube, etcd, log }: OperatorDeps, sig
   let reign: Reign | undefined
   const changed = createChangeSignal(running)
 
-  const health = await serveHealth({
+  const metrics = createMetrics({
+    stores: () => view?.synced() ?? new Map(),
+    leases: () => view?.records.leaseCount ?? 0,
+    queued: () => reign?.queued ?? 0,
+    leading: () => reign !== undefined,
+  })
+  const health = await listen({
     address: config.metricsAddress,
+    metrics,
     unready: () =>
       view === undefined ? ['etcd or Kubernetes was not reached yet'] : [...view.missing(), ...view.frozen()],
   })
@@ -52,8 +63,11 @@ export async function runOperator({ config, kube, etcd, log }: OperatorDeps, sig
   const leases = createLeaseKeeper({
     client: etcd,
     onLost: (id) => {
-      log.warn({ lease: id }, 'lease lost')
-      for (const record of view?.records.ofLease(id) ?? []) reign?.enqueue(record.service)
+      for (const record of view?.records.ofLease(id) ?? []) {
+        log.warn({ lease: id, service: record.service }, 'lease lost: its keys are put again on another')
+        metrics.leaseLost()
+        reign?.enqueue(record.service)
+      }
     },
     log,
   })
@@ -65,6 +79,7 @@ export async function runOperator({ config, kube, etcd, log }: OperatorDeps, sig
       ensureIdentity(etcd, config.statePrefix, uid, running),
     )
     if (identity === undefined) return
+    await warnOfOldEtcd(etcd, log, running)
     const mirrors = createMirrors({ kv: etcd, watcher, log })
     const present = createView(
       {
@@ -72,6 +87,7 @@ export async function runOperator({ config, kube, etcd, log }: OperatorDeps, sig
         kube,
         mirrors,
         leases,
+        metrics,
         onTrigger: (service) => reign?.enqueue(service),
         onProgress: () => changed.notify(),
         log,
@@ -115,18 +131,22 @@ export async function runOperator({ config, kube, etcd, log }: OperatorDeps, sig
     const { lost } = leadership
     const reigning = AbortSignal.any([lost, running])
     const givenUp = new AbortController()
+    let useless = false
     const catchUp = async (catchUpSignal: AbortSignal): Promise<void> => void (await watcher.sync(catchUpSignal))
     try {
       // Warm is not fresh: what the predecessor wrote last may still be on its way to the mirrors.
       await catchUp(reigning)
       log.info({ revision: leadership.wonAt }, 'leading')
       reign = createReign(
-        { statePrefix: config.statePrefix, view: present, kv: etcd, kube, leases, leadership, catchUp, log },
+        { statePrefix: config.statePrefix, view: present, kv: etcd, kube, leases, leadership, metrics, catchUp, log },
         AbortSignal.any([lost, givenUp.signal]),
       )
       await aborted(reigning)
     } catch (error) {
-      if (!reigning.aborted) log.warn({ error: describeError(error) }, 'could not start to lead')
+      if (!reigning.aborted) {
+        log.warn({ error: describeError(error) }, 'could not start to lead')
+        useless = true
+      }
     }
     const ending = reign
     reign = undefined
@@ -135,6 +155,7 @@ export async function runOperator({ config, kube, etcd, log }: OperatorDeps, sig
     clearTimeout(timer)
     if (!lost.aborted) await leadership.resign(AbortSignal.timeout(config.etcdRequestTimeoutSeconds * 1000))
     log.info('no longer leading')
+    if (useless) await sleep(LEAD_RETRY_MS, running)
   }
 
   async function complete(present: View): Promise<void> {
@@ -149,6 +170,28 @@ export async function runOperator({ config, kube, etcd, log }: OperatorDeps, sig
   }
 }
 
+async function warnOfOldEtcd(etcd: EtcdClient, log: Logger, signal: AbortSignal): Promise<void> {
+  try {
+    const { version } = await etcd.status(signal)
+    if (isTooOld(version)) log.warn({ version, needed: NEEDED_ETCD }, 'this etcd has bugs that reach us: upgrade it')
+  } catch (error) {
+    log.warn({ error: describeError(error) }, 'the version of etcd could not be read')
+  }
+}
+
+async function listen(options: HealthOptions): Promise<HealthServer> {
+  try {
+    return await serveHealth(options)
+  } catch (error) {
+    const target = `--metrics-address ${options.address}`
+    throw new ConfigError(`${target}: ${describeError(error)}; choose another, or port 0 for a free one`, {
+      code: 'listen',
+      target,
+      cause: error,
+    })
+  }
+}
+
 async function clusterUid(kube: KubeClient, signal: AbortSignal): Promise<string> {
   const lookup = await getObject(kube, namespaces, 'kube-system', signal)
   if (lookup.kind === 'found') return lookup.object.metadata.uid
@@ -158,7 +201,7 @@ async function clusterUid(kube: KubeClient, signal: AbortSignal): Promise<string
   })
 }
 
-/** Repeats until the attempt succeeds; `undefined` when the signal aborts first. A ConfigError ends it. */
+/** Repeats while a server is the reason that it fails; `undefined` when the signal aborts first. @throws ConfigError, bugs */
 async function untilReached<T>(log: Logger, signal: AbortSignal, attempt: () => Promise<T>): Promise<T | undefined> {
   const backoff = createBackoff(100, 5_000)
   while (!signal.aborted) {
@@ -166,13 +209,17 @@ async function untilReached<T>(log: Logger, signal: AbortSignal, attempt: () => 
       return await attempt()
     } catch (error) {
       if (signal.aborted) break
-      if (error instanceof ConfigError) throw error
+      if (!isServersFault(error)) throw error
       const retryInMs = Math.round(backoff.next())
       log.warn({ error: describeError(error), retryInMs }, 'not reached: trying again')
       await sleep(retryInMs, signal)
     }
   }
   return undefined
+}
+
+function isServersFault(error: unknown): boolean {
+  return [UnavailableError, TimeoutError, ForbiddenError, RejectedError].some((kind) => error instanceof kind)
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

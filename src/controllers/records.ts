@@ -50,6 +50,10 @@ export class Records {
     return [...(this.#byLease.get(id) ?? [])]
   }
 
+  get leaseCount(): number {
+    return this.#byLease.size
+  }
+
   values(): Iterable<StoredRecord> {
     return this.#byUid.values()
   }

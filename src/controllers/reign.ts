@@ -18,6 +18,7 @@ import { endpointStatus, serviceStatus } from '../plan/status.ts'
 import { createRunner } from '../runtime/runner.ts'
 import { endpointsOf } from './gather.ts'
 import { createReconcile } from './grpc-service.ts'
+import type { Metrics } from './metrics.ts'
 import { grpcEndpoints, grpcServices } from './shapes.ts'
 import { Spares } from './spares.ts'
 import { createStatusWriter, type StatusKind, type WithStatus } from './status-writer.ts'
@@ -35,6 +36,7 @@ export interface ReignDeps {
   readonly kube: KubeClient
   readonly leases: LeaseKeeper
   readonly leadership: Leadership
+  readonly metrics: Metrics
   /** Resolves when the mirrors show at least everything that was committed before the call. */
   readonly catchUp: (signal: AbortSignal) => Promise<void>
   readonly log: Logger
@@ -42,13 +44,15 @@ export interface ReignDeps {
 
 export interface Reign {
   enqueue(service: ServiceKey): void
+  /** Services that wait for their reconcile. */
+  readonly queued: number
   /** Takes no new work; resolves when the commits under way are answered. */
   end(): Promise<void>
 }
 
 /** @param signal aborts what is under way: leadership is lost */
 export function createReign(deps: ReignDeps, signal: AbortSignal): Reign {
-  const { view, log } = deps
+  const { view, metrics, log } = deps
   const { stores, records } = view
   const services = statusKind(grpcServices(''), stores.services)
   const endpoints = statusKind(grpcEndpoints, stores.endpoints)
@@ -61,21 +65,26 @@ export function createReign(deps: ReignDeps, signal: AbortSignal): Reign {
   const runner = createRunner<ServiceKey>(
     {
       concurrency: CONCURRENCY,
-      run: createReconcile({
-        statePrefix: deps.statePrefix,
-        stores,
-        records,
-        targets: view.targets,
-        leases: deps.leases,
-        spares,
-        committer: createCommitter({ kv: deps.kv, leadership: deps.leadership, log }),
-        noteCommit: (owner, txn, revision) => view.noteCommit(owner, txn, revision),
-        provenGone,
-        catchUp: deps.catchUp,
-        requeue: (key, afterMs) => (afterMs === 0 ? runner.add(key) : runner.addAfter(key, afterMs)),
-        report,
-        log,
-      }),
+      run: timed(
+        createReconcile({
+          statePrefix: deps.statePrefix,
+          stores,
+          records,
+          targets: view.targets,
+          leases: deps.leases,
+          spares,
+          committer: createCommitter({ kv: deps.kv, leadership: deps.leadership, log }),
+          noteCommit(owner, txn, revision) {
+            view.noteCommit(owner, txn, revision)
+            metrics.committed(txn)
+          },
+          provenGone,
+          catchUp: deps.catchUp,
+          requeue: (key, afterMs) => (afterMs === 0 ? runner.add(key) : runner.addAfter(key, afterMs)),
+          report,
+          log,
+        }),
+      ),
       onError(key, error, retryInMs) {
         log.warn({ service: key, error: describeError(error), retryInMs }, 'reconcile failed')
         reportError(key, error)
@@ -84,7 +93,19 @@ export function createReign(deps: ReignDeps, signal: AbortSignal): Reign {
     signal,
   )
 
-  /** Orphan Record: a quorum read that answers with a 404 naming the object, or with another UID (protocol.md, Safeguards). */
+  function timed(reconcile: (key: ServiceKey, runSignal: AbortSignal) => Promise<Conclusion>) {
+    return async (key: ServiceKey, runSignal: AbortSignal): Promise<void> => {
+      const startedMs = performance.now()
+      let result: Conclusion['kind'] | 'error' = 'error'
+      try {
+        result = (await reconcile(key, runSignal)).kind
+      } finally {
+        metrics.reconciled(result, (performance.now() - startedMs) / 1000)
+      }
+    }
+  }
+
+  /** Orphan Record: a quorum read that answers with a 404 naming the object, or with another UID (SPEC.md, 5.2). */
   async function provenGone(record: StoredRecord, lookupSignal: AbortSignal): Promise<boolean> {
     if (gone.has(record.uid)) return true
     if (stores.services.get(record.service)?.uid === record.uid) return false
@@ -134,6 +155,9 @@ export function createReign(deps: ReignDeps, signal: AbortSignal): Reign {
   for (const key of view.allServices()) runner.add(key)
   return {
     enqueue: (key) => runner.add(key),
+    get queued() {
+      return runner.depth
+    },
     async end() {
       await runner.stop()
       spares.dropAll()

@@ -1,7 +1,7 @@
 /**
  * The status writer: beside the data path, it brings `.status` of GrpcServices and GrpcEndpoints to what the last reconcile
  * concluded. Any number of conclusions become one write; a status that is there already is not written (S12); a write names the
- * resourceVersion it was made from, so a deposed leader's late one is refused (protocol.md, Safeguards).
+ * resourceVersion it was made from, so a deposed leader's late one is refused (SPEC.md, 5.6).
  */
 import type { Logger } from 'pino'
 import { describeError } from '../errors.ts'

@@ -1,5 +1,5 @@
 /** verdict: from the conclusion of a reconcile to what the conditions of the GrpcService and its GrpcEndpoints say. Pure. */
-import type { Problem } from '../crds/index.ts'
+import type { ConditionReason, Problem } from '../crds/index.ts'
 import { describeError, ForbiddenError, RejectedError, TimeoutError, UnavailableError } from '../errors.ts'
 import { endpointKey, parseAddress } from '../naming/index.ts'
 import type { Held } from '../plan/safeguards.ts'
@@ -40,7 +40,7 @@ export function verdictOf(service: ServiceSource, conclusion: Conclusion): Servi
     case 'conflict':
       return { ...base, failures: [accepted('TargetConflict', conflictText(conclusion))] }
     case 'moved':
-      return { ...base, failures: [accepted('InvalidSpec', movedText(conclusion))] }
+      return { ...base, failures: [accepted('TargetChanged', movedText(conclusion))] }
     case 'undecidable':
       return { ...base, registered: conclusion.registered, failures: unresolved(conclusion.problems) }
     case 'published': {
@@ -67,8 +67,8 @@ export function endpointVerdictOf(endpoint: EndpointSource, conclusion: Conclusi
     return { ...base, failures: [{ condition: 'ResolvedRefs', reason: 'ServiceNotFound', message, stalled: false }] }
   }
   if (conclusion.kind !== 'published') {
-    const message = `GrpcService ${endpoint.service ?? ''} is not published: see its conditions`
-    return { ...base, failures: [{ condition: 'ResolvedRefs', reason: 'ServiceNotFound', message, stalled: false }] }
+    const message = `GrpcService ${endpoint.service ?? ''} has a problem of its own, see its conditions; what was published before stays`
+    return { ...base, failures: [{ condition: 'ResolvedRefs', reason: 'ServiceNotReady', message, stalled: false }] }
   }
   if (endpoint.spec.value.state === 'Drained') return { ...base, drained: true, failures: [] }
   const address = parseAddress(endpoint.spec.value.address)
@@ -81,19 +81,24 @@ export function endpointVerdictOf(endpoint: EndpointSource, conclusion: Conclusi
 
 /** The condition for an error that a reconcile threw. */
 export function failureOf(error: unknown): Failure {
-  const message = describeError(error)
-  if (error instanceof ForbiddenError)
-    return { condition: 'Programmed', reason: 'PermissionDenied', message, stalled: true }
-  if (error instanceof UnavailableError || error instanceof TimeoutError) {
-    return { condition: 'Programmed', reason: 'EtcdUnreachable', message, stalled: false }
+  return {
+    condition: 'Programmed',
+    reason: reasonOf(error),
+    message: describeError(error),
+    stalled: error instanceof ForbiddenError,
   }
-  if (error instanceof RejectedError && error.code === 'lease-not-found') {
-    return { condition: 'Programmed', reason: 'LeaseLost', message, stalled: false }
-  }
-  return { condition: 'Programmed', reason: 'EtcdUnreachable', message, stalled: false }
 }
 
-function accepted(reason: 'InvalidSpec' | 'TargetConflict', message: string): Failure {
+function reasonOf(error: unknown): ConditionReason {
+  if (error instanceof ForbiddenError) return 'PermissionDenied'
+  if (error instanceof UnavailableError || error instanceof TimeoutError) {
+    return error.target.startsWith('kubernetes ') ? 'KubernetesUnreachable' : 'EtcdUnreachable'
+  }
+  if (error instanceof RejectedError) return error.code === 'lease-not-found' ? 'LeaseLost' : 'EtcdRefused'
+  return 'InternalError'
+}
+
+function accepted(reason: ConditionReason, message: string): Failure {
   return { condition: 'Accepted', reason, message, stalled: true }
 }
 

@@ -1,6 +1,6 @@
 /**
  * The view of one process: stores of the cluster, mirrors of etcd, and what a change of either means for which service. Any replica
- * keeps one, whether it leads or not, so that taking over costs no list (protocol.md, Leadership).
+ * keeps one, whether it leads or not, so that taking over costs no list (SPEC.md, 3.3).
  */
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
@@ -10,10 +10,11 @@ import type { KubeClient } from '../kube/client.ts'
 import { createReflector } from '../kube/reflector.ts'
 import { resourceName, type Resource, type StoredObject } from '../kube/resource.ts'
 import type { Store } from '../kube/store.ts'
-import { prefixEnd } from '../etcd/kv.ts'
+import { prefixRange } from '../etcd/kv.ts'
 import { recordKey } from '../plan/record.ts'
 import type { ServiceKey } from '../plan/sources.ts'
 import type { Owner, ServiceTxn } from '../plan/txn.ts'
+import type { Metrics } from './metrics.ts'
 import { Records } from './records.ts'
 import { grpcEndpoints, grpcServices, pods } from './shapes.ts'
 import { createStores, type Stores } from './stores.ts'
@@ -26,7 +27,9 @@ export interface View {
   readonly targets: Targets
   /** What is not complete yet, in words for people; empty when a plan may be made. */
   missing(): readonly string[]
-  /** What was complete once and has not been in step for a minute, in words for people: no silent freeze (L11). */
+  /** Resource to whether a complete list of it was received. */
+  synced(): ReadonlyMap<string, boolean>
+  /** What has not been watched for a minute, in words for people: no silent freeze (L11). */
   frozen(): readonly string[]
   /** Every service there is something to do for: those that exist, that a GrpcEndpoint names, that a Record names. */
   allServices(): ReadonlySet<ServiceKey>
@@ -41,6 +44,7 @@ export interface ViewDeps {
   readonly kube: KubeClient
   readonly mirrors: Mirrors
   readonly leases: LeaseKeeper
+  readonly metrics: Metrics
   /** A service that has to be reconciled. */
   readonly onTrigger: (service: ServiceKey) => void
   /** Something became complete, or stopped being so. */
@@ -73,9 +77,8 @@ export function createView(deps: ViewDeps, signal: AbortSignal): View {
       for (const service of stores.lookup.byTarget(target)) deps.onTrigger(service.key)
     },
   })
-  const recordRange = { key: recordKey(statePrefix, ''), rangeEnd: prefixEnd(recordKey(statePrefix, '')) }
   const recordMirror: Mirror = deps.mirrors.open({
-    range: recordRange,
+    range: prefixRange(recordKey(statePrefix, '')),
     onChange: (keys) => {
       records.update(recordMirror, keys)
       deps.onProgress()
@@ -109,8 +112,9 @@ export function createView(deps: ViewDeps, signal: AbortSignal): View {
       resource,
       store,
       log: deps.log,
-      onState({ kind }) {
-        if (kind === 'watching') unwatchedSinceMs.delete(name)
+      onState(state) {
+        if (state.kind === 'waiting') deps.metrics.reflectorInterrupted(name, state.reason)
+        if (state.kind === 'watching') unwatchedSinceMs.delete(name)
         else if (!unwatchedSinceMs.has(name)) unwatchedSinceMs.set(name, performance.now())
         deps.onProgress()
       },
@@ -118,20 +122,23 @@ export function createView(deps: ViewDeps, signal: AbortSignal): View {
     await reflector.run(signal)
   }
 
+  function synced(): ReadonlyMap<string, boolean> {
+    return new Map([
+      [resourceName(services), stores.services.ready],
+      [resourceName(grpcEndpoints), stores.endpoints.ready],
+      [resourceName(pods), stores.pods.ready],
+    ])
+  }
+
   return {
     stores,
     records,
     targets,
+    synced,
     running: Promise.all(reflectors).then(() => undefined),
     missing() {
       const missing: string[] = []
-      for (const [resource, store] of [
-        [services, stores.services],
-        [grpcEndpoints, stores.endpoints],
-        [pods, stores.pods],
-      ] as const) {
-        if (!store.ready) missing.push(`the list of ${resourceName(resource)} is not complete`)
-      }
+      for (const [name, ready] of synced()) if (!ready) missing.push(`the list of ${name} is not complete`)
       const ranges = [recordMirror, ...targets.values()].filter((mirror) => !mirror.ready).length
       if (ranges > 0) missing.push(`${ranges} ranges of etcd are not complete`)
       return missing

@@ -14,9 +14,11 @@ export type ConditionReason =
   | 'InvalidSpec'
   | 'TargetNotAllowed'
   | 'TargetConflict'
+  | 'TargetChanged'
   // ResolvedRefs
   | 'ResolvedRefs'
   | 'ServiceNotFound'
+  | 'ServiceNotReady'
   | 'PortNotFound'
   // Programmed
   | 'Programmed'
@@ -26,6 +28,9 @@ export type ConditionReason =
   | 'LeaseLost'
   | 'ForeignKey'
   | 'AddressInUse'
+  | 'KubernetesUnreachable'
+  | 'EtcdRefused'
+  | 'InternalError'
   | 'RemovalHeld'
   | 'MetadataTooLarge'
   // Ready

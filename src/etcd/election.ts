@@ -74,9 +74,10 @@ export async function ensureIdentity(kv: Kv, statePrefix: string, uid: string, s
   )
   const found = succeeded ? value : valueOf(results[0])
   if (found === value) return value
+  const other = /^\["(.*)"\]$/.exec(found ?? '')?.[1] ?? found
   throw new ConfigError(
-    `etcd key ${key} says that this state prefix belongs to the Kubernetes cluster ${found ?? 'unknown'}, and this is ${value}; ` +
-      'give each cluster its own operator name, or delete the key if the other cluster is gone for good',
+    `etcd key ${key} says that this state prefix belongs to the Kubernetes cluster ${other}, and this is ${uid}; ` +
+      `give each cluster an --operator-name of its own, or, if the other cluster is gone for good: etcdctl del ${key}`,
     { code: 'identity-mismatch', target: key },
   )
 }

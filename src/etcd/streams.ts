@@ -1,6 +1,6 @@
 /**
  * What flows on etcd's two long-lived streams, as plain data: watch and lease keep-alive. `client.ts` opens them; `watch.ts` and
- * `session.ts` own what they mean. A stream ends exactly once and is never repaired: its owner opens the next one.
+ * `lease-keeper.ts` own what they mean. A stream ends exactly once and is never repaired: its owner opens the next one.
  */
 import type { Header, KeyRange, KvEvent, LeaseId, Revision } from './kv.ts'
 

@@ -1,5 +1,5 @@
 /**
- * The grammar of targets and keys: an endpoint lives at `<target>/<address>` (protocol, "Keys"). Keeps S6: what is a target's key
+ * The grammar of targets and keys: an endpoint lives at `<target>/<address>` (SPEC.md, 1). Keeps S6: what is a target's key
  * and what is not is decided here, and nowhere else. Pure.
  */
 import { parseAddress } from './address.ts'

@@ -1,6 +1,6 @@
 /**
  * Who may have a target when several GrpcServices ask for the same or an overlapping one. Deterministic and the same on every
- * replica: the incumbent (it has a Record with this target), then the oldest, then namespace/name (protocol.md, Safeguards).
+ * replica: the incumbent (it has a Record with this target), then the oldest, then namespace/name (SPEC.md, 5.3).
  */
 import type { ServiceKey, ServiceSource } from './sources.ts'
 

@@ -26,7 +26,7 @@ export interface Observed {
   readonly leases: ReadonlyMap<LeaseId, OwnLease>
 }
 
-/** The leases whose keys are the service's own: ownership of a key = its lease stands in the service's Record (protocol, Leases). */
+/** The leases whose keys are the service's own: ownership of a key = its lease stands in the service's Record (SPEC.md, 2.7). */
 export function ownedLeases(observed: Observed): ReadonlySet<LeaseId> {
   const records = observed.record === null ? observed.predecessors : [observed.record, ...observed.predecessors]
   return new Set(records.flatMap((record) => record.leases.map((lease) => lease.id)))

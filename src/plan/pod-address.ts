@@ -1,5 +1,5 @@
 /**
- * Which Pods serve, and under which addresses: readiness, draining, ports and IP families of `spec.pods` (api.md). Keeps S14: a Pod
+ * Which Pods serve, and under which addresses: readiness, draining, ports and IP families of `spec.pods`. Keeps S14: a Pod
  * without the port is named in a Problem and the others are published.
  */
 import type { GrpcServiceSpec, Problem } from '../crds/index.ts'

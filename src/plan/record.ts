@@ -2,7 +2,7 @@
  * The Record: our bookkeeping entry for one GrpcService, at `<statePrefix>services/<uid>`. It says which leases are the service's,
  * and so which keys are (S11). STABLE FORMAT: a JSON array `[format, [lease IDs], target, "namespace/name", [TTL seconds of each
  * lease]]`. The first two positions never change meaning, so that any version can renew any Record's leases. An array, because
- * no naming client can decode one as an endpoint (protocol.md, Keys).
+ * no naming client can decode one as an endpoint (SPEC.md, 1.3).
  */
 import type { Entry, LeaseId, Revision } from '../etcd/kv.ts'
 

@@ -1,4 +1,4 @@
-/** A small HTTP server for probes: `/healthz` (this process runs) and `/readyz` (its view is complete and alive). */
+/** A small HTTP server: `/healthz` (this process runs), `/readyz` (its view is complete and alive) and `/metrics` (for Prometheus). */
 import { createServer, type ServerResponse } from 'node:http'
 
 export interface HealthServer {
@@ -12,13 +12,22 @@ export interface HealthOptions {
   readonly address: string
   /** What is missing before this process can do its work; empty when it is ready. */
   readonly unready: () => readonly string[]
+  readonly metrics: { readonly text: () => Promise<string>; readonly contentType: string }
 }
 
 export async function serveHealth(options: HealthOptions): Promise<HealthServer> {
+  const { metrics } = options
   const server = createServer((request, response) => {
     const path = request.url?.split('?')[0]
     if (path === '/healthz') return answer(response, 200, 'ok')
-    if (path !== '/readyz') return answer(response, 404, 'there are /healthz and /readyz')
+    if (path === '/metrics') {
+      void metrics.text().then(
+        (text) => response.writeHead(200, { 'content-type': metrics.contentType }).end(text),
+        (error: unknown) => answer(response, 500, String(error)),
+      )
+      return undefined
+    }
+    if (path !== '/readyz') return answer(response, 404, 'there are /healthz, /readyz and /metrics')
     const missing = options.unready()
     return answer(response, missing.length === 0 ? 200 : 503, missing.length === 0 ? 'ok' : missing.join('\n'))
   })

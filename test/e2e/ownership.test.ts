@@ -125,7 +125,7 @@ describeOperator('the operator shares etcd with others', (suite) => {
     assert.deepEqual(await operator.exited(), { code: 2, signal: null })
     const words = await operator.stderr()
     assert.match(words, /_grpcetcd\/elsewhere\/identity .*uid-of-another-cluster/)
-    assert.match(words, /give each cluster its own operator name/)
+    assert.match(words, /give each cluster an --operator-name of its own/)
     assert.deepEqual(suite.recorder.since(mark, '_grpcetcd/elsewhere/'), [])
   })
 

@@ -89,7 +89,10 @@ describe('the operator refuses a configuration that can not work, with exit code
       args: ['--etcdendpoints=x'],
       words: /--etcdendpoints: there is no such setting; did you mean --etcd-endpoints\?/,
     },
-    { args: ['--election-ttl-seconds=1'], words: /--election-ttl-seconds: "1": .*>=\s?2/ },
+    {
+      args: ['--election-ttl-seconds=1'],
+      words: /--election-ttl-seconds: "1": must be a whole number of seconds from 2 to 60/,
+    },
     { args: ['--key-prefix=grpc'], words: /--key-prefix: "grpc": must be empty or segments that each end in "\/"/ },
     { args: ['--state-prefix=registry/'], words: /--state-prefix: "registry\/": must start with "_"/ },
     { args: ['--operator-name'], words: /--operator-name: needs a value/ },
@@ -118,8 +121,10 @@ describe('the operator refuses a configuration that can not work, with exit code
     const args = [`--metrics-address=127.0.0.1:${port}`]
     const operator = startOperator({ kubeconfig, etcdEndpoint: 'http://127.0.0.1:1', args })
     try {
-      assert.notEqual((await operator.exited()).code, 0)
-      assert.match(await operator.stderr(), new RegExp(`127\\.0\\.0\\.1:${port}`))
+      assert.equal((await operator.exited()).code, 2)
+      const words = await operator.stderr()
+      assert.match(words, new RegExp(`--metrics-address 127\\.0\\.0\\.1:${port}: .*in use.*choose another`))
+      assert.doesNotMatch(words, /\n {4}at /)
     } finally {
       await operator.kill()
       taken.close()

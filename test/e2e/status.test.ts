@@ -116,6 +116,23 @@ describeOperator('the status of a GrpcService', (suite) => {
     assert.ok(versions.size < 12, `${versions.size} statuses for 60 Pods`)
   })
 
+  test('/metrics counts what was written and tells who leads', async () => {
+    const scene = await suite.scene()
+    const before = await suite.operator.metrics()
+    await scene.pod('a', { labels: { app: 'ledger' }, ips: ['10.7.0.1'] })
+    await scene.service('ledger', { pods: { selector: { matchLabels: { app: 'ledger' } }, port: 'grpc' } })
+    await suite.recorder.untilAddresses(`${scene.name}/ledger`, ['10.7.0.1:50051'])
+    await scene.until('grpcservices', 'ledger', 'Ready=True')
+    const after = await suite.operator.metrics()
+    const more = (name: string): number => (after.get(name) ?? 0) - (before.get(name) ?? 0)
+    assert.equal(more('grpcetcd_endpoint_changes_total{op="put"}'), 1)
+    assert.equal(more('grpcetcd_leases'), 1)
+    assert.ok(more('grpcetcd_reconcile_total{result="published"}') >= 1)
+    assert.equal(after.get('grpcetcd_leader'), 1)
+    assert.equal(after.get('grpcetcd_store_synced{resource="pods"}'), 1)
+    assert.ok((after.get('process_resident_memory_bytes') ?? 0) > 0)
+  })
+
   test('kubectl wait and kubectl get work as users expect', async () => {
     const scene = await suite.scene()
     await scene.pod('a', { labels, ips: ['10.0.0.1'] })

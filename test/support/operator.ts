@@ -27,6 +27,8 @@ export interface Operator {
   untilLeading(deadlineMs?: number): Promise<void>
   /** Status code of `/healthz` or `/readyz`. */
   health(path: '/healthz' | '/readyz'): Promise<number>
+  /** What `/metrics` answers: name and labels, as they stand there, to value. */
+  metrics(): Promise<ReadonlyMap<string, number>>
   /** Resolves when it has ended, by itself or after a signal. @throws when it has not after 15 s */
   exited(): Promise<ExitStatus>
   /** SIGTERM; resolves when it has ended. */
@@ -66,6 +68,10 @@ export function startOperator(options: OperatorOptions): Operator {
   }
   const exited = async (): Promise<ExitStatus> => (await hasEnded()).status
 
+  const get = async (path: string): Promise<Response> => {
+    const { address } = await operator.untilLog('health endpoints listening')
+    return fetch(`http://${String(address)}${path}`)
+  }
   const operator: Operator = {
     pid: child.pid,
     log,
@@ -88,10 +94,16 @@ export function startOperator(options: OperatorOptions): Operator {
       await eventually('the operator is ready', async () => (await operator.health('/readyz')) === 200)
     },
     async health(path) {
-      const { address } = await operator.untilLog('health endpoints listening')
-      const response = await fetch(`http://${String(address)}${path}`)
+      const response = await get(path)
       await response.body?.cancel()
       return response.status
+    },
+    async metrics() {
+      const lines = (await (await get('/metrics')).text()).split('\n')
+      const samples = lines.filter((line) => line !== '' && !line.startsWith('#'))
+      return new Map(
+        samples.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
+      )
     },
     exited,
     async terminate() {

@@ -67,6 +67,23 @@ describe('the configuration', () => {
       argv: ['--etcd-endpoints', 'a:2379'],
       says: /--etcd-endpoints: "a:2379": must be http:/,
     },
+    { name: 'an endpoint without a port', argv: ['--etcd-endpoints', 'http://a'], says: /must be http:\/\/host:port/ },
+    {
+      name: 'a certificate without its key',
+      argv: ['--etcd-cert-file', 'a'],
+      says: /--etcd-cert-file and --etcd-key-file go together/,
+    },
+    {
+      name: 'a user without a password file',
+      argv: ['--etcd-username', 'a'],
+      says: /--etcd-username and --etcd-password-file go together/,
+    },
+    { name: 'a port that is none', argv: ['--metrics-address', ':99999'], says: /at most 65535/ },
+    {
+      name: 'a word for a number',
+      argv: ['--election-ttl-seconds', 'x'],
+      says: /must be a whole number of seconds from 2 to 60/,
+    },
     { name: 'a number out of bounds', argv: ['--election-ttl-seconds', '1'], says: /--election-ttl-seconds: "1": / },
     {
       name: 'a variable, by its name',
