@@ -12,7 +12,7 @@ help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: build ## watch a Deployment scale while a stock Go client follows (first time about 6 min, then 30 s)
+demo: build ## watch a Deployment scale while a stock Go client follows (first time about 10 min, then 20 s)
 	@$(NODE) dev/demo.ts
 
 .PHONY: test

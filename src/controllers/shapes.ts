@@ -2,7 +2,9 @@
  * shapes: from whole Kubernetes objects to the slim records of `plan/sources.ts`. Total: whatever an object holds, a record comes
  * out, with its mistakes as values (S14). Nothing here throws.
  */
-import { GROUP, parseGrpcEndpoint, parseGrpcService, VERSION } from '../crds/index.ts'
+import { GROUP, VERSION } from '../crds/kinds.ts'
+import { parseGrpcEndpoint } from '../crds/grpc-endpoint.ts'
+import { parseGrpcService } from '../crds/grpc-service.ts'
 import { isRecord, objectKey, type KubeObject, type Resource } from '../kube/resource.ts'
 import { parseTarget } from '../naming/index.ts'
 import type { EndpointSource, PodPort, PodSource, ServiceSource } from '../plan/sources.ts'

@@ -6,7 +6,7 @@ import type { Mirror } from '../etcd/mirror.ts'
 import { targetRange } from '../naming/index.ts'
 
 export interface TargetsOptions {
-  /** Opens a mirror of one range; `onChange` is told the keys that are new, changed or gone, ours included. */
+  /** Opens a mirror of one range; `onChange` is told the keys that are new, changed or gone, but for our own commits: `noteOwn`. */
   readonly openMirror: (
     range: { readonly key: string; readonly rangeEnd: string },
     onChange: (keys: readonly string[]) => void,

@@ -1,5 +1,6 @@
 /** verdict: from the conclusion of a reconcile to what the conditions of the GrpcService and its GrpcEndpoints say. Pure. */
-import type { ConditionReason, Problem } from '../crds/index.ts'
+import type { ConditionReason } from '../crds/condition.ts'
+import type { Problem } from '../crds/problem.ts'
 import { describeError, ForbiddenError, RejectedError, TimeoutError, UnavailableError } from '../errors.ts'
 import { endpointKey, parseAddress } from '../naming/index.ts'
 import type { Held } from '../plan/safeguards.ts'

@@ -3,7 +3,8 @@
  * matter. Keeps: S9 (values by the shared codec), S10 (one key an address), S14 (a source that can not be used is reported and
  * leaves the others alone).
  */
-import type { GrpcServiceSpec, Problem } from '../crds/index.ts'
+import type { GrpcServiceSpec } from '../crds/grpc-service.ts'
+import type { Problem } from '../crds/problem.ts'
 import { encodeEndpoint, encodeJson, endpointKey, parseAddress } from '../naming/index.ts'
 import { podAddresses } from './pod-address.ts'
 import type { EndpointSource, PodSource } from './sources.ts'

@@ -2,7 +2,8 @@
  * Which Pods serve, and under which addresses: readiness, draining, ports and IP families of `spec.pods`. Keeps S14: a Pod
  * without the port is named in a Problem and the others are published.
  */
-import type { GrpcServiceSpec, Problem } from '../crds/index.ts'
+import type { GrpcServiceSpec } from '../crds/grpc-service.ts'
+import type { Problem } from '../crds/problem.ts'
 import { parseAddress } from '../naming/index.ts'
 import type { PodSource } from './sources.ts'
 

@@ -2,7 +2,9 @@
  * What the plan is made of, read from Kubernetes: slim records, a dozen fields each. `controllers/shapes.ts` makes them from
  * whole objects.
  */
-import type { GrpcEndpointSpec, GrpcServiceSpec, ParseResult } from '../crds/index.ts'
+import type { GrpcEndpointSpec } from '../crds/grpc-endpoint.ts'
+import type { GrpcServiceSpec } from '../crds/grpc-service.ts'
+import type { ParseResult } from '../crds/problem.ts'
 
 /** `namespace/name` of a GrpcService: the unit of work. */
 export type ServiceKey = string

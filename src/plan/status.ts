@@ -2,7 +2,9 @@
  * status: from what a reconcile concluded to `.status`, kstatus-shaped. Pure. Keeps: S13 (Ready is True only with the revision at
  * which etcd held the state), S12 (a condition that did not change keeps its lastTransitionTime, so the status does not either).
  */
-import type { Condition, ConditionReason, ConditionType, GrpcEndpointStatus, GrpcServiceStatus } from '../crds/index.ts'
+import type { Condition, ConditionReason, ConditionType } from '../crds/condition.ts'
+import type { GrpcEndpointStatus } from '../crds/grpc-endpoint.ts'
+import type { GrpcServiceStatus } from '../crds/grpc-service.ts'
 import type { Revision } from '../etcd/kv.ts'
 
 /** One thing that is not as it should be, and the condition that says so. */

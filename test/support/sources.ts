@@ -1,5 +1,5 @@
 /** Sources for tests of the pure core: whole records from the few fields that a case is about. Deep-frozen. */
-import type { GrpcServiceSpec } from '../../src/crds/index.ts'
+import type { GrpcServiceSpec } from '../../src/crds/grpc-service.ts'
 import type { EndpointSource, PodSource, ServiceSource } from '../../src/plan/sources.ts'
 
 let resourceVersion = 1

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import { parseGrpcEndpoint, parseGrpcService } from '../../../src/crds/index.ts'
+import { parseGrpcEndpoint } from '../../../src/crds/grpc-endpoint.ts'
+import { parseGrpcService } from '../../../src/crds/grpc-service.ts'
 
 const pods = { selector: { matchLabels: { app: 'ledger' } }, port: 'grpc' }
 const service = (spec: unknown) => parseGrpcService({ spec })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import type { LabelSelector } from '../../../src/crds/index.ts'
+import type { LabelSelector } from '../../../src/crds/label-selector.ts'
 import { anchors, matches, terms } from '../../../src/plan/selector.ts'
 
 const cases: readonly {
