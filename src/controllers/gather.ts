@@ -5,6 +5,7 @@
 import type { LeaseId } from '../etcd/kv.ts'
 import type { LeaseState } from '../etcd/lease-keeper.ts'
 import type { Mirror } from '../etcd/mirror.ts'
+import { parseAddress } from '../naming/index.ts'
 import { winningRival, type Claim } from '../plan/conflict.ts'
 import { desired, type Desired } from '../plan/desired.ts'
 import type { LeaseHealth, Observed, OwnLease } from '../plan/observed.ts'
@@ -16,12 +17,19 @@ import type { Stores } from './stores.ts'
 import type { Targets } from './targets.ts'
 import { overlapping } from './triggers.ts'
 
-/** What the service's sources give. Only for a service whose spec is valid. */
-export function gatherDesired(stores: Stores, service: ServiceSource, target: string): Desired {
-  if (!service.spec.ok) return { values: new Map(), problems: service.spec.problems, undecidable: true }
+/** What the service's sources give; `null` for a service whose spec can not be understood. */
+export function gatherDesired(stores: Stores, service: ServiceSource, target: string): Desired | null {
+  if (!service.spec.ok) return null
   const { value: spec } = service.spec
   const pods = spec.pods === undefined ? [] : selectedPods(stores, service.namespace, spec.pods.selector)
   return desired({ target, spec, pods, endpoints: endpointsOf(stores, service.key) })
+}
+
+/** Whether an owned key stays although it is not wanted: see `Desired.retainedHosts`. */
+export function retains(wanted: Desired, target: string, key: string): boolean {
+  if (wanted.retainedHosts.size === 0) return false
+  const address = parseAddress(key.slice(target.length + 1))
+  return address.ok && wanted.retainedHosts.has(address.host)
 }
 
 export function endpointsOf(stores: Stores, service: ServiceKey): readonly EndpointSource[] {
@@ -67,16 +75,33 @@ export function gatherObserved(options: ObservedOptions): Observed {
   }
 }
 
-/** The service that has a better right to the target, or to one that overlaps with it; `null` when it is this service's. */
+/**
+ * The service that has a better right to the target, or to one that overlaps with it; `null` when it is this service's. One whose spec can
+ * not be understood counts as long as it is published: what it published stays.
+ */
 export function rivalOf(stores: Stores, records: Records, service: ServiceSource, target: string): ServiceKey | null {
   const claim = (of: ServiceSource): Claim => ({ service: of, incumbent: records.get(of.uid)?.target === of.target })
-  const rivals = [...overlapping(target, stores.lookup)].filter((other) => other.key !== service.key)
-  return rivals.length === 0 ? null : winningRival(claim(service), rivals.map(claim))
+  const rivals = [...overlapping(target, stores.lookup)]
+    .filter((other) => other.key !== service.key)
+    .map(claim)
+    .filter(({ incumbent, service: { key } }) => incumbent || stores.services.get(key)?.spec.ok === true)
+  return rivals.length === 0 ? null : winningRival(claim(service), rivals)
+}
+
+/** Whether the service may write to this target: it is valid, it was not moved here, and nobody has a better right. */
+export function mayPublish(stores: Stores, records: Records, service: ServiceSource, target: string): boolean {
+  const published = records.get(service.uid)?.target ?? target
+  return (
+    service.spec.ok &&
+    service.target === target &&
+    published === target &&
+    rivalOf(stores, records, service, target) === null
+  )
 }
 
 /**
- * The service that still owns a key with this address under another target and no longer wants it (S10), or `null`. A service that
- * can not be understood does not count: one object's trouble never delays another (S14).
+ * The service that still owns a key with this address under another target and no longer wants it (S10), or `null`. One that can not
+ * act does not count: one object's trouble never delays another (S14).
  */
 export function staleHolder(
   stores: Stores,
@@ -88,13 +113,15 @@ export function staleHolder(
   const address = key.slice(target.length + 1)
   for (const other of targets.holders(address)) {
     if (other === target) continue
-    const lease = targets.get(other)?.entries.get(`${other}/${address}`)?.lease ?? null
+    const held = `${other}/${address}`
+    const lease = targets.get(other)?.entries.get(held)?.lease ?? null
     const owner = records.ofTarget(other).find((record) => record.leases.some(({ id }) => id === lease))
     if (owner === undefined) continue
     const holder = stores.services.get(owner.service)
     if (holder === undefined || holder.uid !== owner.uid) return owner.service
+    if (!mayPublish(stores, records, holder, other)) continue
     const wanted = gatherDesired(stores, holder, other)
-    if (!wanted.undecidable && !wanted.values.has(`${other}/${address}`)) return owner.service
+    if (wanted !== null && !wanted.values.has(held) && !retains(wanted, other, held)) return owner.service
   }
   return null
 }

@@ -9,22 +9,28 @@ import type { Entry, Revision } from '../etcd/kv.ts'
 import type { LeaseKeeper } from '../etcd/lease-keeper.ts'
 import type { Mirror } from '../etcd/mirror.ts'
 import { InvariantError, RejectedError, UnavailableError } from '../errors.ts'
+import type { Desired } from '../plan/desired.ts'
 import type { ServiceKey, ServiceSource } from '../plan/sources.ts'
 import { plan, type Plan } from '../plan/plan.ts'
 import type { StoredRecord } from '../plan/record.ts'
 import type { GuardKind, Owner, ServiceTxn } from '../plan/txn.ts'
-import { gatherDesired, gatherObserved, rivalOf, staleHolder } from './gather.ts'
+import { gatherDesired, gatherObserved, mayPublish, retains, rivalOf, staleHolder } from './gather.ts'
 import type { Records } from './records.ts'
 import type { Spares } from './spares.ts'
 import type { Stores } from './stores.ts'
 import type { Targets } from './targets.ts'
-import type { Conclusion } from './verdict.ts'
+import type { Concluded, Conclusion } from './verdict.ts'
 
 /** Conflicts in a row after which the guard covers the touched keys only: an application writes to the target all the time. */
 const CONFLICTS_BEFORE_KEY_GUARD = 3
 const CONFLICTS_BEFORE_BACKOFF = 10
 /** A lease granted by somebody else is renewed within one round trip; look again after this. */
 const LEASE_WAIT_MS = 25
+const WAITS_BEFORE_BACKOFF = 20
+/** The store lags behind the API server: its watch brings the change sooner than this, as a rule. */
+const GONE_RETRY_MS = 1_000
+/** Two services that wait for each other must not chase one another. */
+const WAITER_MS = 25
 
 export interface GrpcServiceDeps {
   readonly statePrefix: string
@@ -41,7 +47,7 @@ export interface GrpcServiceDeps {
   /** Resolves when the mirrors show at least everything that was committed before the call. */
   readonly catchUp: (signal: AbortSignal) => Promise<void>
   readonly requeue: (key: ServiceKey, afterMs: number) => void
-  readonly report: (key: ServiceKey, conclusion: Conclusion) => void
+  readonly report: (key: ServiceKey, concluded: Concluded) => void
   readonly log: Logger
 }
 
@@ -50,36 +56,33 @@ export type Reconcile = (key: ServiceKey, signal: AbortSignal) => Promise<Conclu
 
 export function createReconcile(deps: GrpcServiceDeps): Reconcile {
   const conflicts = new Map<ServiceKey, number>()
+  const waits = new Map<ServiceKey, number>()
   const waiting = new Map<ServiceKey, Set<ServiceKey>>()
 
   return async function reconcile(key, signal) {
-    const service = deps.stores.services.get(key)
-    for (const record of deps.records.ofService(key)) {
-      if (record.uid !== service?.uid) await retire(record, service, signal)
-    }
-    const conclusion = await publish(key, service, signal)
-    deps.report(key, conclusion)
-    for (const waiter of waiting.get(key) ?? []) deps.requeue(waiter, 0)
+    for (const record of deps.records.ofService(key)) await retire(record, signal)
+    const concluded = await publish(key, signal)
+    deps.report(key, concluded)
+    for (const waiter of waiting.get(key) ?? []) deps.requeue(waiter, WAITER_MS)
     waiting.delete(key)
-    return conclusion
+    return concluded.conclusion
   }
 
-  async function publish(
-    key: ServiceKey,
-    service: ServiceSource | undefined,
-    signal: AbortSignal,
-  ): Promise<Conclusion> {
-    if (service === undefined) return { kind: 'absent' }
-    if (!service.spec.ok) return { kind: 'invalid', problems: service.spec.problems }
+  async function publish(key: ServiceKey, signal: AbortSignal): Promise<Concluded> {
+    const service = deps.stores.services.get(key)
+    if (service === undefined) return { service, conclusion: { kind: 'absent' } }
+    if (!service.spec.ok) return { service, conclusion: { kind: 'invalid', problems: service.spec.problems } }
     const { target } = service
     if (target === null) throw new InvariantError(`GrpcService ${key} has a valid spec and no target`)
     const record = deps.records.get(service.uid) ?? null
-    if (record !== null && record.target !== target) return { kind: 'moved', from: record.target, to: target }
+    if (record !== null && record.target !== target) {
+      return { service, conclusion: { kind: 'moved', from: record.target, to: target } }
+    }
     const rival = rivalOf(deps.stores, deps.records, service, target)
-    if (rival !== null) return { kind: 'conflict', target, rival }
+    if (rival !== null) return { service, conclusion: { kind: 'conflict', target, rival } }
     const mirror = deps.targets.get(target)
     if (mirror !== undefined && mirror.problem !== null) throw mirror.problem
-    if (mirror === undefined || !mirror.ready) return { kind: 'pending' }
+    if (mirror === undefined || !mirror.ready) return { service, conclusion: { kind: 'pending' } }
     const predecessors = await provenPredecessors(service, target, signal)
 
     const owner: Owner = { statePrefix: deps.statePrefix, uid: service.uid, service: key, target, retired: false }
@@ -100,16 +103,16 @@ export function createReconcile(deps: GrpcServiceDeps): Reconcile {
   }
 
   /** The Record of a GrpcService that is not there any more: its keys and itself go, unless a successor takes them over. */
-  async function retire(record: StoredRecord, present: ServiceSource | undefined, signal: AbortSignal): Promise<void> {
+  async function retire(record: StoredRecord, signal: AbortSignal): Promise<void> {
+    if (deps.stores.services.get(record.service)?.uid === record.uid) return
     if (!(await deps.provenGone(record, signal))) {
-      deps.requeue(record.service, 1000)
+      deps.requeue(record.service, GONE_RETRY_MS)
       return
     }
-    if (present?.target === record.target) return
-    const heirs = [...deps.stores.lookup.byTarget(record.target)]
-    const heir = heirs.find((service) => rivalOf(deps.stores, deps.records, service, record.target) === null)
+    const claimants = [...deps.stores.lookup.byTarget(record.target)]
+    const heir = claimants.find((service) => mayPublish(deps.stores, deps.records, service, record.target))
     if (heir !== undefined) {
-      deps.requeue(heir.key, 0)
+      if (heir.key !== record.service) deps.requeue(heir.key, 0)
       return
     }
     const mirror = deps.targets.get(record.target)
@@ -131,15 +134,16 @@ export function createReconcile(deps: GrpcServiceDeps): Reconcile {
     mirror: Mirror,
     predecessors: readonly StoredRecord[],
     signal: AbortSignal,
-  ): Promise<Conclusion> {
+  ): Promise<Concluded> {
     let committedAt: Revision = 0
     for (;;) {
       // Read anew in each round: a round may have waited for etcd.
       const service = owner.retired ? undefined : deps.stores.services.get(owner.service)
-      if (!owner.retired && service?.uid !== owner.uid) return { kind: 'pending' }
       const wanted = service === undefined ? NOTHING : gatherDesired(deps.stores, service, owner.target)
-      if (wanted.undecidable && !owner.retired)
-        return { kind: 'undecidable', problems: wanted.problems, registered: owned(owner, mirror).length }
+      if (wanted === null || (!owner.retired && service?.uid !== owner.uid)) {
+        // It changed while we waited, and has been queued again for that.
+        return { service, conclusion: { kind: 'pending' } }
+      }
       const leaseDurationSeconds = service?.spec.ok === true ? service.spec.value.leaseDurationSeconds : 0
       const record = deps.records.get(owner.uid) ?? null
       const next = plan({
@@ -153,20 +157,22 @@ export function createReconcile(deps: GrpcServiceDeps): Reconcile {
           leaseState: (id) => deps.leases.state(id),
         }),
         leaseDurationSeconds,
+        retains: (key) => retains(wanted, owner.target, key),
         staleHolder: (key) => staleHolder(deps.stores, deps.records, deps.targets, owner.target, key),
         guardKind: guardKind(owner.service),
       })
       for (const { waitsFor } of next.held) remember(waitsFor, owner.service)
+      if (next.kind !== 'wait') waits.delete(owner.service)
       switch (next.kind) {
         case 'unchanged':
           conflicts.delete(owner.service)
-          return conclude(owner, mirror, wanted, next, committedAt)
+          return { service, conclusion: conclude(owner, mirror, wanted, next, committedAt) }
         case 'grant':
           await deps.spares.grant(owner.uid, leaseDurationSeconds, next.count, signal)
           continue
         case 'wait':
-          deps.requeue(owner.service, LEASE_WAIT_MS)
-          return { kind: 'pending' }
+          noteWait(owner)
+          return { service, conclusion: { kind: 'pending' } }
         case 'commit': {
           const outcome = await commit(owner, next.txn, signal)
           if (outcome.kind === 'committed') {
@@ -183,7 +189,7 @@ export function createReconcile(deps: GrpcServiceDeps): Reconcile {
             )
             continue
           }
-          if (outcome.kind === 'fenced') return { kind: 'pending' }
+          if (outcome.kind === 'fenced') return { service, conclusion: { kind: 'pending' } }
           noteConflict(owner)
           await deps.catchUp(signal)
           continue
@@ -220,7 +226,20 @@ export function createReconcile(deps: GrpcServiceDeps): Reconcile {
     return (conflicts.get(key) ?? 0) >= CONFLICTS_BEFORE_KEY_GUARD ? 'keys' : 'range'
   }
 
+  /** One round trip as a rule. When it takes longer, the leases can not be renewed, and the service has to say so. */
+  function noteWait(owner: Owner): void {
+    const inARow = (waits.get(owner.service) ?? 0) + 1
+    waits.set(owner.service, inARow)
+    if (inARow <= WAITS_BEFORE_BACKOFF) return deps.requeue(owner.service, LEASE_WAIT_MS)
+    throw new UnavailableError(`the leases of ${owner.target} are not renewed: etcd does not answer, or refuses`, {
+      code: 'lease-unknown',
+      target: owner.target,
+    })
+  }
+
+  /** Not oneself: what brings a waiting service back is its holder's next run. */
   function remember(holder: ServiceKey, waiter: ServiceKey): void {
+    if (holder === waiter) return
     const waiters = waiting.get(holder)
     if (waiters === undefined) waiting.set(holder, new Set([waiter]))
     else waiters.add(waiter)
@@ -231,13 +250,7 @@ export function createReconcile(deps: GrpcServiceDeps): Reconcile {
     return [...mirror.entries.values()].filter(({ lease }) => lease !== null && own.has(lease))
   }
 
-  function conclude(
-    owner: Owner,
-    mirror: Mirror,
-    wanted: ReturnType<typeof gatherDesired>,
-    next: Plan,
-    committedAt: Revision,
-  ): Conclusion {
+  function conclude(owner: Owner, mirror: Mirror, wanted: Desired, next: Plan, committedAt: Revision): Conclusion {
     const since = owned(owner, mirror).reduce((latest, { modRevision }) => Math.max(latest, modRevision), 0)
     const until = Math.max(since, mirror.observed, committedAt)
     return {
@@ -254,4 +267,4 @@ export function createReconcile(deps: GrpcServiceDeps): Reconcile {
   }
 }
 
-const NOTHING = { values: new Map<string, string>(), problems: [], undecidable: false } as const
+const NOTHING: Desired = { values: new Map(), problems: [], retainedHosts: new Set() }

@@ -22,7 +22,7 @@ import type { Metrics } from './metrics.ts'
 import { grpcEndpoints, grpcServices } from './shapes.ts'
 import { Spares } from './spares.ts'
 import { createStatusWriter, type StatusKind, type WithStatus } from './status-writer.ts'
-import { endpointVerdictOf, failureOf, verdictOf, type Conclusion } from './verdict.ts'
+import { endpointVerdictOf, failureOf, verdictOf, type Concluded, type Conclusion } from './verdict.ts'
 import type { View } from './view.ts'
 
 /** Services worked on at once: enough that commits share RPCs, few enough that none waits long for its turn. */
@@ -115,11 +115,11 @@ export function createReign(deps: ReignDeps, signal: AbortSignal): Reign {
     return true
   }
 
-  /** No await lies between the plan's last look at the stores and this, so the generation is the one that was planned (S13). */
-  function report(key: ServiceKey, conclusion: Conclusion): void {
-    const service = stores.services.get(key)
+  function report(key: ServiceKey, { service, conclusion }: Concluded): void {
     const verdict = service === undefined ? null : verdictOf(service, conclusion)
-    if (verdict !== null) statuses.want(services, key, (previous) => serviceStatus(verdict, previous, new Date()))
+    if (verdict !== null && stores.services.get(key)?.uid === service?.uid) {
+      statuses.want(services, key, (previous) => serviceStatus(verdict, previous, new Date()))
+    }
     for (const endpoint of endpointsOf(stores, key)) {
       const own = endpointVerdictOf(endpoint, conclusion)
       const text = JSON.stringify(own)

@@ -19,12 +19,14 @@ export function grpcServices(keyPrefix: string): Resource<ServiceSource> {
     shape(object) {
       const spec = parseGrpcService(object)
       const { namespace = '', name } = object.metadata
-      const target = spec.ok ? `${keyPrefix}${spec.value.target ?? `${namespace}/${name}`}` : null
+      // Also of a spec that is wrong elsewhere: what is published under it stays, so nobody else may have it.
+      const { target: given = `${namespace}/${name}` } = isRecord(object['spec']) ? object['spec'] : {}
+      const target = `${keyPrefix}${String(given)}`
       return {
         ...identity(object),
         generation: object.metadata.generation ?? 0,
         createdAt: object.metadata.creationTimestamp ?? '',
-        target: target !== null && parseTarget(target).ok ? target : null,
+        target: typeof given === 'string' && parseTarget(target).ok ? target : null,
         spec,
         status: object['status'],
       }

@@ -27,9 +27,13 @@ export class Spares {
     return left
   }
 
+  /** @throws what the first grant that fails throws; those that succeed are kept for the next plan */
   async grant(uid: string, ttlSeconds: number, count: number, signal: AbortSignal): Promise<void> {
-    const ids = await Promise.all(Array.from({ length: count }, async () => this.#leases.grant(ttlSeconds, signal)))
-    this.#byUid.set(uid, [...this.of(uid), ...ids.map((id) => ({ id, ttlSeconds }))])
+    const one = async (): Promise<void> => {
+      const id = await this.#leases.grant(ttlSeconds, signal)
+      this.#byUid.set(uid, [...this.of(uid), { id, ttlSeconds }])
+    }
+    await Promise.all(Array.from({ length: count }, one))
   }
 
   /** The reign is over: what no Record names is nobody's, and runs out by itself. */

@@ -2,6 +2,7 @@
  * Targets: a mirror for every target that a GrpcService asks for or a Record names, and the index that finds who else has a key for
  * an address (S10). Opening and closing follow the objects; nothing else decides which ranges of etcd are watched.
  */
+import { ForbiddenError } from '../errors.ts'
 import type { Mirror } from '../etcd/mirror.ts'
 import { targetRange } from '../naming/index.ts'
 
@@ -31,8 +32,13 @@ export class Targets {
     return this.#mirrors.get(target)
   }
 
-  values(): Iterable<Mirror> {
-    return this.#mirrors.values()
+  /**
+   * Mirrors that are still being read. One that etcd forbids does not count: it is the trouble of its service alone (S14), and nobody
+   * could ever lead again if it did.
+   */
+  get incomplete(): number {
+    const reading = (mirror: Mirror): boolean => !mirror.ready && !(mirror.problem instanceof ForbiddenError)
+    return [...this.#mirrors.values()].filter(reading).length
   }
 
   /** Opens or closes the target's mirror, as it is needed now. */

@@ -15,7 +15,6 @@ export type Conclusion =
   | { readonly kind: 'invalid'; readonly problems: readonly Problem[] }
   | { readonly kind: 'conflict'; readonly target: string; readonly rival: ServiceKey }
   | { readonly kind: 'moved'; readonly from: string; readonly to: string }
-  | { readonly kind: 'undecidable'; readonly problems: readonly Problem[]; readonly registered: number }
   | {
       readonly kind: 'published'
       readonly target: string
@@ -28,6 +27,12 @@ export type Conclusion =
       /** What is wanted, by key. */
       readonly keys: ReadonlyMap<string, string>
     }
+
+/** With the service as it was when the conclusion was drawn: what is reported speaks of that generation (S13). */
+export interface Concluded {
+  readonly service: ServiceSource | undefined
+  readonly conclusion: Conclusion
+}
 
 /** `null`: nothing to report. */
 export function verdictOf(service: ServiceSource, conclusion: Conclusion): ServiceVerdict | null {
@@ -42,8 +47,6 @@ export function verdictOf(service: ServiceSource, conclusion: Conclusion): Servi
       return { ...base, failures: [accepted('TargetConflict', conflictText(conclusion))] }
     case 'moved':
       return { ...base, failures: [accepted('TargetChanged', movedText(conclusion))] }
-    case 'undecidable':
-      return { ...base, registered: conclusion.registered, failures: unresolved(conclusion.problems) }
     case 'published': {
       const { target, desired, registered, revision, problems, foreign, held } = conclusion
       return {

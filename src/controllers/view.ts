@@ -139,7 +139,7 @@ export function createView(deps: ViewDeps, signal: AbortSignal): View {
     missing() {
       const missing: string[] = []
       for (const [name, ready] of synced()) if (!ready) missing.push(`the list of ${name} is not complete`)
-      const ranges = [recordMirror, ...targets.values()].filter((mirror) => !mirror.ready).length
+      const ranges = targets.incomplete + (recordMirror.ready ? 0 : 1)
       if (ranges > 0) missing.push(`${ranges} ranges of etcd are not complete`)
       return missing
     },

@@ -89,9 +89,12 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
       lease.sentAtMs = undefined
       if (leases.get(lease.id) !== lease) continue
       // A refusal ends the whole stream; it was about the oldest renewal, and the others must not suffer from it again and again.
-      const culprit = index === 0 && error instanceof ForbiddenError
+      const culprit = index === 0 && error instanceof ForbiddenError && error.code === 'permission-denied'
       if (culprit) log.warn({ lease: lease.id, error: describeError(error) }, 'lease renewal refused')
-      due.set(lease.id, performance.now() + (culprit ? FORBIDDEN_RETRY_MS : 0))
+      due.set(
+        lease.id,
+        performance.now() + (culprit ? Math.min(FORBIDDEN_RETRY_MS, (lease.ttlSeconds * 1_000) / 6) : 0),
+      )
     }
   }
 

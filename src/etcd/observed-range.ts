@@ -18,6 +18,8 @@ export class ObservedRange {
   /** Key → revision of our own delete. */
   readonly #tombstones = new Map<string, Revision>()
   #observed: Revision = 0
+  /** Everything up to here came by a read or the watch. */
+  #delivered: Revision = 0
 
   get entries(): ReadonlyMap<string, Entry> {
     return this.#entries
@@ -60,7 +62,9 @@ export class ObservedRange {
     return [...changed]
   }
 
+  /** The reply may come after the watch has told of the commit, and of what happened to its keys since: then it says nothing new. */
   committed({ revision, puts, deletes, guarded }: OwnCommit): void {
+    if (revision <= this.#delivered) return
     for (const { key, value, lease } of puts) {
       const createRevision = this.#entries.get(key)?.createRevision ?? revision
       this.#put({ key, value: Buffer.from(value), lease, createRevision, modRevision: revision })
@@ -74,12 +78,14 @@ export class ObservedRange {
 
   /** The watch has delivered everything up to here: older events can not come any more. */
   passed(revision: Revision): void {
+    this.#delivered = Math.max(this.#delivered, revision)
     for (const [key, deleted] of this.#tombstones) if (deleted <= revision) this.#tombstones.delete(key)
   }
 
   /** Another store: its revisions do not compare with those we knew. The entries stay until `read` replaces them. */
   forgetRevisions(): void {
     this.#observed = 0
+    this.#delivered = 0
     this.#tombstones.clear()
     for (const [key, entry] of this.#entries) this.#entries.set(key, { ...entry, createRevision: 0, modRevision: 0 })
   }

@@ -65,6 +65,7 @@ const SILENT_MS = 5_000
 const UNANSWERED_MS = 3_000
 const TICK_MS = 500
 const REFUSED_RETRY_MS = 10_000
+const MAX_PROBES = 256
 /** A progress request is not answered while a watch is catching up: ask again. */
 const SYNC_PROBE_MS = 50
 
@@ -208,6 +209,8 @@ export function createWatcher(options: { readonly client: EtcdClient; readonly l
 
   function probe(): void {
     if (link.stream === undefined) return
+    // Those that etcd left unanswered (a watch was catching up) shift the pairing of all that follow.
+    if (probes.length >= MAX_PROBES) return link.replace('progress requests are not answered')
     probes.push(++sequence)
     link.stream.write({ kind: 'progress' })
   }

@@ -24,8 +24,11 @@ export interface Desired {
   readonly values: ReadonlyMap<string, string>
   /** What the user should mend; the endpoints concerned are not in `values`. */
   readonly problems: readonly Problem[]
-  /** The sources can not be understood at all, so nothing may be concluded from what is missing: change nothing. */
-  readonly undecidable: boolean
+  /**
+   * Hosts whose endpoints stay as they are if they are there: their Pods exist and the spec asks for a port that they do not have, most
+   * likely by mistake.
+   */
+  readonly retainedHosts: ReadonlySet<string>
 }
 
 export function desired(inputs: Inputs): Desired {
@@ -53,7 +56,7 @@ export function desired(inputs: Inputs): Desired {
       encodeEndpoint({ addr, metadata: metadataValue(inputs.spec, metadata) }),
     )
   }
-  return { values, problems, undecidable: pods.undecidable }
+  return { values, problems, retainedHosts: pods.retainedHosts }
 }
 
 /** The endpoint's Metadata: the service's, overlaid with its own; as a JSON string unless the spec asks for the object itself. */

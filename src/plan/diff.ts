@@ -9,13 +9,19 @@ export interface Diff {
   /** Keys to put: new ones, changed ones, and right ones whose lease is lost or of another duration. Value by key. */
   readonly puts: ReadonlyMap<string, string>
   readonly deletes: readonly string[]
-  /** Owned keys that stay as they are. */
+  /** Owned keys that stay as they are: right ones, and retained ones. */
   readonly keeps: readonly Entry[]
   /** Wanted keys that somebody else wrote: left alone. */
   readonly foreign: readonly string[]
 }
 
-export function diff(values: ReadonlyMap<string, string>, observed: Observed, leaseDurationSeconds: number): Diff {
+/** @param retains whether an owned key that is not wanted stays all the same */
+export function diff(
+  values: ReadonlyMap<string, string>,
+  observed: Observed,
+  leaseDurationSeconds: number,
+  retains: (key: string) => boolean,
+): Diff {
   const puts = new Map<string, string>()
   const deletes: string[] = []
   const keeps: Entry[] = []
@@ -30,7 +36,9 @@ export function diff(values: ReadonlyMap<string, string>, observed: Observed, le
     else puts.set(key, value)
   }
   for (const entry of observed.entries.values()) {
-    if (!values.has(entry.key) && owned(entry)) deletes.push(entry.key)
+    if (values.has(entry.key) || !owned(entry)) continue
+    if (retains(entry.key)) keeps.push(entry)
+    else deletes.push(entry.key)
   }
   return { puts, deletes, keeps, foreign }
 }

@@ -14,6 +14,8 @@ export interface PlanInputs {
   readonly values: ReadonlyMap<string, string>
   readonly observed: Observed
   readonly leaseDurationSeconds: number
+  /** Whether an owned key that is not wanted stays all the same. */
+  readonly retains: (key: string) => boolean
   readonly staleHolder: (key: string) => ServiceKey | null
   readonly guardKind: GuardKind
 }
@@ -38,7 +40,11 @@ export type Plan = PlanFacts &
 
 export function plan(inputs: PlanInputs): Plan {
   const { owner, observed, leaseDurationSeconds } = inputs
-  const { diff: wanted, held } = guard(diff(inputs.values, observed, leaseDurationSeconds), inputs.staleHolder)
+  const { diff: wanted, held } = guard(
+    diff(inputs.values, observed, leaseDurationSeconds, inputs.retains),
+    observed.entries,
+    inputs.staleHolder,
+  )
   const facts: PlanFacts = { kept: wanted.keeps.length, foreign: wanted.foreign, held }
   if (wanted.puts.size === 0 && wanted.deletes.length === 0 && !recordIsDue(owner, observed)) {
     return { kind: 'unchanged', ...facts }

@@ -12,12 +12,12 @@ type PodsSpec = NonNullable<GrpcServiceSpec['pods']>
 export interface PodAddresses {
   readonly addresses: readonly string[]
   readonly problems: readonly Problem[]
-  /** No Pod at all has the port that is asked for: most likely a mistake in the spec, and no reason to remove what is there. */
-  readonly undecidable: boolean
+  /** Addresses of Pods that are there but give no endpoint for want of the port: no reason to remove what is published of them. */
+  readonly retainedHosts: ReadonlySet<string>
 }
 
 export function podAddresses(spec: GrpcServiceSpec, pods: readonly PodSource[]): PodAddresses {
-  if (spec.pods === undefined) return { addresses: [], problems: [], undecidable: false }
+  if (spec.pods === undefined) return { addresses: [], problems: [], retainedHosts: new Set() }
   const wanted = spec.pods
   const alive = pods.filter((pod) => pod.phase !== 'Succeeded' && pod.phase !== 'Failed')
   const serving = members(wanted, alive)
@@ -34,7 +34,7 @@ export function podAddresses(spec: GrpcServiceSpec, pods: readonly PodSource[]):
   return {
     addresses,
     problems: portless.length === 0 ? [] : [portNotFound(wanted, portless)],
-    undecidable: portless.length > 0 && portless.length === alive.length,
+    retainedHosts: new Set(portless.flatMap((pod) => pod.ips)),
   }
 }
 

@@ -18,15 +18,20 @@ export interface Guarded {
 
 /**
  * Holds a put while another service still has a key with that address although its own source of it is gone: the address was
- * given to a new Pod, and a client of the first service would reach the second one's server.
+ * given to a new Pod, and a client of the first service would reach the second one's server. A key that is there already is not held:
+ * whatever harm it does is done, and a plan that overlooks an own key would let go of its lease.
  *
  * @param staleHolder the service, if any, that still has this key's address without wanting it
  */
-export function guard(diff: Diff, staleHolder: (key: string) => ServiceKey | null): Guarded {
+export function guard(
+  diff: Diff,
+  present: ReadonlyMap<string, unknown>,
+  staleHolder: (key: string) => ServiceKey | null,
+): Guarded {
   const held: Held[] = []
   const puts = new Map<string, string>()
   for (const [key, value] of diff.puts) {
-    const waitsFor = staleHolder(key)
+    const waitsFor = present.has(key) ? null : staleHolder(key)
     if (waitsFor === null) puts.set(key, value)
     else held.push({ key, waitsFor })
   }

@@ -18,7 +18,7 @@ export interface ServiceSource {
   readonly generation: number
   /** RFC 3339; the older of two GrpcServices wins a target that nobody holds yet. */
   readonly createdAt: string
-  /** The full target, key prefix included. `null` when the spec does not say a usable one. */
+  /** The full target, key prefix included, also when the rest of the spec is wrong. `null`: not a usable one. */
   readonly target: string | null
   readonly spec: ParseResult<GrpcServiceSpec>
   /** `.status` as it stands, to write it only when it changes. */

@@ -6,7 +6,11 @@ import { createBackoff, type Backoff } from './backoff.ts'
 import { WorkQueue } from './work-queue.ts'
 
 const FIRST_RETRY_MS = 100
-const LAST_RETRY_MS = 30_000
+/** Short, because what heals elsewhere (a full store, a permission granted) tells nobody: L1 counts from there. */
+const LAST_RETRY_MS = 4_000
+
+/** So many runs may start before timers and I/O get their turn: runs that wait for nothing must not starve lease renewals. */
+const RUNS_PER_TURN = 256
 
 export interface RunnerOptions<Key extends string> {
   /** How many keys may be worked on at once. */
@@ -29,18 +33,27 @@ export interface Runner<Key extends string> {
 export function createRunner<Key extends string>(options: RunnerOptions<Key>, signal: AbortSignal): Runner<Key> {
   const backoffs = new Map<Key, Backoff>()
   const running = new Set<Promise<void>>()
+  let startedInTurn = 0
   const queue = new WorkQueue<Key>(() => fill())
 
   function fill(): void {
     while (running.size < options.concurrency) {
+      if (startedInTurn >= RUNS_PER_TURN) return
       const key = queue.take()
       if (key === undefined) return
+      if (startedInTurn === 0) setImmediate(nextTurn)
+      startedInTurn += 1
       const work = process(key).finally(() => {
         running.delete(work)
         fill()
       })
       running.add(work)
     }
+  }
+
+  function nextTurn(): void {
+    startedInTurn = 0
+    fill()
   }
 
   async function process(key: Key): Promise<void> {

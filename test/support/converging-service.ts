@@ -15,6 +15,8 @@ export class ConvergingService {
   readonly commits: ServiceTxn[] = []
   readonly health = new Map<string, LeaseHealth>()
   readonly granted = new Map<string, number>()
+  readonly retained = new Set<string>()
+  readonly staleHolders = new Map<string, string>()
   leaseDurationSeconds = 600
   guardKind: GuardKind = 'range'
 
@@ -53,7 +55,8 @@ export class ConvergingService {
       values,
       observed: this.observed(predecessors),
       leaseDurationSeconds,
-      staleHolder: () => null,
+      retains: (key) => this.retained.has(key),
+      staleHolder: (key) => this.staleHolders.get(key) ?? null,
       guardKind,
     })
   }

@@ -57,9 +57,15 @@ describe('a GrpcService', () => {
     assert.equal(target('grpc/', { target: 'payments/ledger' }), 'grpc/payments/ledger')
   })
 
-  test('that can not be understood has none', () => {
+  test('keeps its target when another field is wrong: what is published under it stays', () => {
+    const shaped = grpcServices('').shape({ metadata, spec: { target: 'payments/ledger', leaseDurationSeconds: -1 } })
+    assert.equal(shaped.spec.ok, false)
+    assert.equal(shaped.target, 'payments/ledger')
+  })
+
+  test('whose target can not be understood has none', () => {
     assert.equal(target('', { target: '_grpcetcd/default' }), null)
-    assert.equal(grpcServices('').shape({ metadata, spec: 5 }).target, null)
+    assert.equal(target('', { target: 5 }), null)
   })
 })
 

@@ -36,6 +36,14 @@ describe('an observed range', () => {
     assert.deepEqual([...range.entries.keys()], ['new'])
   })
 
+  test('a late reply to our commit brings nothing back that the watch has seen go since', () => {
+    const range = new ObservedRange()
+    range.read([], 3)
+    range.watched([putEvent('a', 5), deleteEvent('a', 6)], 6)
+    range.committed(own(5, ['a'], []))
+    assert.deepEqual([...range.entries.keys()], [])
+  })
+
   test('an older event undoes neither our put nor our delete; a newer one does', () => {
     const range = new ObservedRange()
     range.read([entry('x', 1)], 1)

@@ -201,14 +201,15 @@ describe('Metadata', () => {
 describe('a port that is not there', () => {
   const spec = serviceSpec({ pods: { port: 'grcp' } })
 
-  test('is named with the first Pod and what it has instead; nothing may be concluded', () => {
+  test('is named with the first Pod and what it has instead; what is published of them is to stay', () => {
     const ports = [
       { name: 'grpc', port: 50051, container: 'main' },
       { name: 'metrics', port: 9090, container: 'main' },
     ]
     const pods = [pod({ name: 'greeter-b', ports }), pod({ name: 'greeter-a', ports })]
     const result = desired({ target: 't', spec, pods, endpoints: [] })
-    assert.equal(result.undecidable, true)
+    assert.deepEqual(result.values.size, 0)
+    assert.deepEqual([...result.retainedHosts], ['10.0.0.1'])
     assert.deepEqual(
       result.problems.map(({ message }) => message),
       ['no container of Pod greeter-a (and 1 more) has a port named "grcp"; it has: "grpc" (50051), "metrics" (9090)'],
@@ -224,7 +225,7 @@ describe('a port that is not there', () => {
       endpoints: [],
     })
     assert.deepEqual([...result.values.keys()], ['t/10.0.0.2:50051'])
-    assert.equal(result.undecidable, false)
+    assert.deepEqual([...result.retainedHosts], ['10.0.0.1'])
     assert.equal(result.problems.length, 1)
   })
 })

@@ -137,6 +137,42 @@ describe('a plan', () => {
   })
 })
 
+describe('a key of ours', () => {
+  test('that is retained stays though nobody wants it, and goes when it is not retained any more', () => {
+    const service = new ConvergingService()
+    service.converge(many(3))
+    const [first = ''] = many(1).keys()
+    service.retained.add(first)
+    service.converge(new Map())
+    assert.deepEqual([...service.entries().keys()], [first])
+    service.retained.clear()
+    service.converge(new Map())
+    assert.equal(service.entries().size, 0)
+  })
+
+  test('is not held for another holder of its address, so that its lease stays in the Record (S11)', () => {
+    const service = new ConvergingService()
+    service.converge(many(3))
+    const [first = ''] = many(1).keys()
+    service.staleHolders.set(first, 'demo/other')
+    service.leaseDurationSeconds = 60
+    service.converge(many(3))
+    const named = new Set(service.record?.leases.map(({ id }) => id))
+    for (const { lease } of service.entries().values()) assert.ok(lease !== null && named.has(lease))
+  })
+
+  test('that is not there yet waits for the holder of its address (S10)', () => {
+    const service = new ConvergingService()
+    const [first = ''] = many(1).keys()
+    service.staleHolders.set(first, 'demo/other')
+    service.converge(many(2))
+    assert.equal(service.entries().size, 1)
+    service.staleHolders.clear()
+    service.converge(many(2))
+    assert.equal(service.entries().size, 2)
+  })
+})
+
 describe('leases', () => {
   test('a lost lease is replaced and its keys are put again in one Txn that drops its ID from the Record (L6)', () => {
     const service = new ConvergingService()

@@ -133,6 +133,26 @@ describe('a runner', () => {
     await runner.stop()
   })
 
+  test('lets timers and I/O have their turn, even where a run that waits for nothing always asks for another', async () => {
+    let runs = 0
+    const runner = createRunner<string>(
+      {
+        concurrency: 4,
+        async run(key) {
+          runs += 1
+          runner.add(key)
+        },
+        onError: noErrors,
+      },
+      new AbortController().signal,
+    )
+    runner.add('a')
+    await new Promise(setImmediate)
+    await new Promise(setImmediate)
+    assert.ok(runs > 1)
+    await runner.stop()
+  })
+
   test('that is stopped takes no further key and waits for the run under way', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     const runs: string[] = []
