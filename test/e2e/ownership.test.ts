@@ -118,6 +118,25 @@ describeOperator('the operator shares etcd with others', (suite) => {
     })
   }
 
+  test('a service that comes back with another target leaves the old one to who waited for it, and both are published', async () => {
+    const scene = await suite.scene()
+    const [old, other] = [`${scene.name}/old`, `${scene.name}/other`]
+    await scene.pod('a', { labels, ips: ['10.0.0.1'] })
+    await scene.service('z-mover', { target: old, pods })
+    await suite.recorder.untilAddresses(old, ['10.0.0.1:50051'])
+    await scene.service('a-waiter', { target: old, pods })
+    await scene.until('grpcservices', 'a-waiter', 'Accepted=TargetConflict')
+
+    await suite.operator.terminate()
+    await scene.delete('grpcservices', 'z-mover')
+    await scene.service('z-mover', { target: other, pods })
+    const operator = await suite.replace()
+    await suite.recorder.untilAddresses(other, ['10.0.0.1:50051'])
+    await scene.until('grpcservices', 'a-waiter', 'Ready=True')
+    assert.deepEqual(suite.recorder.addresses(old), ['10.0.0.1:50051'])
+    assert.equal(await operator.health('/healthz'), 200)
+  })
+
   test('a state prefix that belongs to another cluster is refused with its name and the way out (S15)', async () => {
     await suite.etcd.etcdctl('put', '_grpcetcd/elsewhere/identity', '["uid-of-another-cluster"]')
     const operator = suite.start({ args: ['--operator-name=elsewhere'] })

@@ -51,6 +51,24 @@ const forbidden = (code: string) => (error: unknown) => error instanceof Forbidd
 describeEtcd(
   'authentication',
   (suite) => {
+    test('a restart of etcd, which forgets every token, costs no lease its renewal (L8)', async () => {
+      const { client } = await operator(suite)
+      const lost: string[] = []
+      const keeper = suite.keeper(client, (id) => lost.push(id))
+      const lease = await keeper.grant(6, soon())
+      await suite.etcd.restart()
+      const restartedAtMs = performance.now()
+      await eventually(
+        'the lease is renewed well before it would expire',
+        () => {
+          const state = keeper.state(lease)
+          return state.kind === 'alive' && state.validUntilMs > restartedAtMs + 6_000
+        },
+        5_000,
+      )
+      assert.deepEqual(lost, [])
+    })
+
     test('what the user may not do is forbidden, and what it may is not', async () => {
       const { client } = await operator(suite)
       await putNow(client, 'own/a')
