@@ -7,7 +7,7 @@ import { createEtcdClient } from '../etcd/client.ts'
 import { createKubeClient } from '../kube/client.ts'
 import { version } from '../version.ts'
 
-export const operatorHelp = `Publishes GrpcServices and GrpcEndpoints of a Kubernetes cluster into etcd.
+const help = `Publishes GrpcServices and GrpcEndpoints of a Kubernetes cluster into etcd.
 
 Usage: grpc-etcd operator [--setting value]...
 
@@ -20,7 +20,7 @@ ${describeSettings()}
 /** Runs until SIGTERM or SIGINT. Rejects with ConfigError before anything was started, with others when it can not go on. */
 export async function operator(argv: readonly string[]): Promise<void> {
   if (argv.includes('--help') || argv.includes('-h')) {
-    process.stdout.write(operatorHelp)
+    process.stdout.write(help)
     return
   }
   const config = loadConfig(argv, process.env)

@@ -18,15 +18,13 @@ export function grpcServices(keyPrefix: string): Resource<ServiceSource> {
     kind: 'GrpcService',
     shape(object) {
       const spec = parseGrpcService(object)
-      const { namespace = '', name } = object.metadata
       // Also of a spec that is wrong elsewhere: what is published under it stays, so nobody else may have it.
-      const { target: given = `${namespace}/${name}` } = isRecord(object['spec']) ? object['spec'] : {}
-      const target = `${keyPrefix}${String(given)}`
+      const target = targetOf(object, keyPrefix)
       return {
         ...identity(object),
         generation: object.metadata.generation ?? 0,
         createdAt: object.metadata.creationTimestamp ?? '',
-        target: typeof given === 'string' && parseTarget(target).ok ? target : null,
+        target: target !== null && parseTarget(target).ok ? target : null,
         spec,
         status: object['status'],
       }
@@ -73,6 +71,13 @@ export const pods: Resource<PodSource> = {
   },
 }
 
+function targetOf(object: KubeObject, keyPrefix: string): string | null {
+  const given = at(object, 'spec', 'target')
+  const { namespace = '', name } = object.metadata
+  if (given === undefined) return `${keyPrefix}${namespace}/${name}`
+  return typeof given === 'string' ? `${keyPrefix}${given}` : null
+}
+
 function identity(object: KubeObject) {
   const { namespace = '', name, uid, resourceVersion } = object.metadata
   return { key: objectKey(object.metadata), namespace, name, uid, resourceVersion }
@@ -101,9 +106,7 @@ function ports(object: KubeObject): readonly PodPort[] {
     list(at(container, 'ports')).flatMap((entry) => {
       const name = text(at(entry, 'name'))
       const port = at(entry, 'containerPort')
-      return name !== undefined && typeof port === 'number'
-        ? [{ name, port, container: text(at(container, 'name')) ?? '' }]
-        : []
+      return name !== undefined && typeof port === 'number' ? [{ name, port }] : []
     }),
   )
 }

@@ -29,7 +29,7 @@ export function podTriggers(change: Change<PodSource>, services: ServiceLookup):
 }
 
 /** The services whose selector matches the Pod. */
-export function* selecting(pod: PodSource, services: ServiceLookup): Iterable<ServiceSource> {
+function* selecting(pod: PodSource, services: ServiceLookup): Iterable<ServiceSource> {
   for (const term of terms(pod.namespace, pod.labels)) {
     for (const service of services.byAnchor(term)) {
       if (

@@ -12,7 +12,6 @@ export type ConditionReason =
   // Accepted
   | 'Accepted'
   | 'InvalidSpec'
-  | 'TargetNotAllowed'
   | 'TargetConflict'
   | 'TargetChanged'
   // ResolvedRefs
@@ -22,7 +21,6 @@ export type ConditionReason =
   | 'PortNotFound'
   // Programmed
   | 'Programmed'
-  | 'Paused'
   | 'EtcdUnreachable'
   | 'PermissionDenied'
   | 'LeaseLost'
@@ -31,8 +29,6 @@ export type ConditionReason =
   | 'KubernetesUnreachable'
   | 'EtcdRefused'
   | 'InternalError'
-  | 'RemovalHeld'
-  | 'MetadataTooLarge'
   // Ready
   | 'Ready'
   | 'NoEndpoints'

@@ -84,16 +84,16 @@ export function errorFromStatus(failure: GrpcFailure, write: boolean, target: st
   if (denial !== undefined) return new ForbiddenError(message, { code: denial, target, cause: failure })
 
   const name = grpcStatus[code] ?? String(code)
-  const details_ = { code: name, target, cause: failure }
+  const fields = { code: name, target, cause: failure }
   if (NOT_STARTED.some((text) => details.includes(text))) {
     // TLS failures come as `No connection established. Last error: …`; no retry cures a certificate.
     return /certificate|self.signed|altname|alert/i.test(details)
-      ? new ForbiddenError(message, { ...details_, code: 'bad-certificate' })
-      : new UnavailableError(message, details_)
+      ? new ForbiddenError(message, { ...fields, code: 'bad-certificate' })
+      : new UnavailableError(message, fields)
   }
   if (code === grpcStatus.PERMISSION_DENIED || code === grpcStatus.UNAUTHENTICATED)
-    return new ForbiddenError(message, details_)
-  if (DEFINITE.includes(code)) return new RejectedError(message, details_)
-  if (write || code === grpcStatus.DEADLINE_EXCEEDED) return new TimeoutError(message, details_)
-  return new UnavailableError(message, details_)
+    return new ForbiddenError(message, fields)
+  if (DEFINITE.includes(code)) return new RejectedError(message, fields)
+  if (write || code === grpcStatus.DEADLINE_EXCEEDED) return new TimeoutError(message, fields)
+  return new UnavailableError(message, fields)
 }

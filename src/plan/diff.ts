@@ -44,7 +44,7 @@ export function diff(
 }
 
 /** True where the lease may keep its keys: not known to be lost, and granted for the duration that the spec asks for now. */
-export function leaseServes(observed: Observed, entry: Entry, leaseDurationSeconds: number): boolean {
+function leaseServes(observed: Observed, entry: Entry, leaseDurationSeconds: number): boolean {
   const lease = entry.lease === null ? undefined : observed.leases.get(entry.lease)
   return lease !== undefined && lease.health !== 'lost' && lease.ttlSeconds === leaseDurationSeconds
 }

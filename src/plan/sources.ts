@@ -41,7 +41,6 @@ export interface EndpointSource {
 export interface PodPort {
   readonly name: string
   readonly port: number
-  readonly container: string
 }
 
 export interface PodSource {

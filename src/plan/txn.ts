@@ -51,8 +51,6 @@ export interface ServiceTxn {
   /** Operations, Record included: what the Txn counts against etcd's limit. */
   readonly opCount: number
   readonly byteSize: number
-  /** False when more steps have to follow. */
-  readonly complete: boolean
 }
 
 export function compile(
@@ -91,7 +89,6 @@ export function compile(
     guard: guardKind,
     opCount: success.length,
     byteSize: byteSize(success) + compare.length * (owner.target.length + OVERHEAD_BYTES),
-    complete: step.complete,
   }
 }
 

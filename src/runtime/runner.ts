@@ -24,7 +24,6 @@ export interface Runner<Key extends string> {
   add(key: Key): void
   addAfter(key: Key, delayMs: number): void
   readonly depth: number
-  readonly idle: boolean
   /** Takes no further key; resolves when those under way have ended. */
   stop(): Promise<void>
 }
@@ -77,9 +76,6 @@ export function createRunner<Key extends string>(options: RunnerOptions<Key>, si
     addAfter: (key, delayMs) => queue.addAfter(key, delayMs),
     get depth() {
       return queue.depth
-    },
-    get idle() {
-      return queue.idle && running.size === 0
     },
     async stop() {
       queue.close()

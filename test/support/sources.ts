@@ -16,7 +16,7 @@ export function pod(fields: Partial<PodSource> & { readonly name: string }): Pod
     ready: true,
     containersReady: true,
     terminating: false,
-    ports: [{ name: 'grpc', port: 50051, container: 'main' }],
+    ports: [{ name: 'grpc', port: 50051 }],
     ...fields,
   })
 }

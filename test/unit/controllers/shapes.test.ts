@@ -39,8 +39,8 @@ describe('a Pod', () => {
       containersReady: true,
       terminating: true,
       ports: [
-        { name: 'grpc', port: 3, container: 'main' },
-        { name: 'proxy', port: 2, container: 'sidecar' },
+        { name: 'grpc', port: 3 },
+        { name: 'proxy', port: 2 },
       ],
     })
   })
@@ -66,6 +66,7 @@ describe('a GrpcService', () => {
   test('whose target can not be understood has none', () => {
     assert.equal(target('', { target: '_grpcetcd/default' }), null)
     assert.equal(target('', { target: 5 }), null)
+    assert.equal(target('', { target: { toString: 1 } }), null)
   })
 })
 

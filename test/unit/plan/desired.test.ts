@@ -203,8 +203,8 @@ describe('a port that is not there', () => {
 
   test('is named with the first Pod and what it has instead; what is published of them is to stay', () => {
     const ports = [
-      { name: 'grpc', port: 50051, container: 'main' },
-      { name: 'metrics', port: 9090, container: 'main' },
+      { name: 'grpc', port: 50051 },
+      { name: 'metrics', port: 9090 },
     ]
     const pods = [pod({ name: 'greeter-b', ports }), pod({ name: 'greeter-a', ports })]
     const result = desired({ target: 't', spec, pods, endpoints: [] })
