@@ -5,7 +5,7 @@
 import type { LeaseId } from '../etcd/kv.ts'
 import type { LeaseState } from '../etcd/lease-keeper.ts'
 import type { Mirror } from '../etcd/mirror.ts'
-import { parseAddress } from '../naming/index.ts'
+import { addressOf, parseAddress } from '../naming/index.ts'
 import { winningRival, type Claim } from '../plan/conflict.ts'
 import { desired, type Desired } from '../plan/desired.ts'
 import type { LeaseHealth, Observed, OwnLease } from '../plan/observed.ts'
@@ -28,7 +28,7 @@ export function gatherDesired(stores: Stores, service: ServiceSource, target: st
 /** Whether an owned key stays although it is not wanted: see `Desired.retainedHosts`. */
 export function retains(wanted: Desired, target: string, key: string): boolean {
   if (wanted.retainedHosts.size === 0) return false
-  const address = parseAddress(key.slice(target.length + 1))
+  const address = parseAddress(addressOf(target, key))
   return address.ok && wanted.retainedHosts.has(address.host)
 }
 
@@ -110,7 +110,7 @@ export function staleHolder(
   target: string,
   key: string,
 ): ServiceKey | null {
-  const address = key.slice(target.length + 1)
+  const address = addressOf(target, key)
   for (const other of targets.holders(address)) {
     if (other === target) continue
     const held = `${other}/${address}`

@@ -4,7 +4,7 @@
  */
 import { ForbiddenError } from '../errors.ts'
 import type { Mirror } from '../etcd/mirror.ts'
-import { targetRange } from '../naming/index.ts'
+import { addressOf, targetRange } from '../naming/index.ts'
 
 export interface TargetsOptions {
   /** Opens a mirror of one range; `onChange` is told the keys that are new, changed or gone, but for our own commits: `noteOwn`. */
@@ -84,8 +84,4 @@ export class Targets {
     targets?.delete(target)
     if (targets?.size === 0) this.#holders.delete(address)
   }
-}
-
-function addressOf(target: string, key: string): string {
-  return key.slice(target.length + 1)
 }

@@ -43,13 +43,18 @@ export function parseAddress(text: string): AddressResult {
   }
 }
 
+/** `parseAddress` for a host (IPv6 without brackets) and a port. */
+export function parseHostPort(host: string, port: number): AddressResult {
+  return parseAddress(host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
+}
+
 /**
  * The canonical address of a host (IPv6 without brackets) and a port.
  *
  * @throws RangeError when they are not a host and a port.
  */
 export function joinAddress(host: string, port: number): string {
-  const address = parseAddress(host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
+  const address = parseHostPort(host, port)
   if (!address.ok) throw new RangeError(`not an address: host ${JSON.stringify(host)}, port ${port}: ${address.error}`)
   return address.canonical
 }

@@ -30,6 +30,11 @@ export function endpointKey(target: string, addr: string): string {
   return `${target}/${addr}`
 }
 
+/** The address of an endpoint's key: `endpointKey` the other way. Of a foreign key, whatever follows `target + "/"`. */
+export function addressOf(target: string, key: string): string {
+  return key.slice(target.length + 1)
+}
+
 export interface EndpointKey {
   /** What follows `target + "/"`. */
   readonly suffix: string
@@ -40,7 +45,7 @@ export interface EndpointKey {
 /** `undefined` for a key that is not under the target. */
 export function parseEndpointKey(target: string, key: string): EndpointKey | undefined {
   if (!key.startsWith(`${target}/`)) return undefined
-  const suffix = key.slice(target.length + 1)
+  const suffix = addressOf(target, key)
   return { suffix, isAddress: parseAddress(suffix).ok }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { GrpcServiceSpec } from '../crds/grpc-service.ts'
 import type { Problem } from '../crds/problem.ts'
-import { parseAddress } from '../naming/index.ts'
+import { parseHostPort } from '../naming/index.ts'
 import type { PodSource } from './sources.ts'
 
 type PodsSpec = NonNullable<GrpcServiceSpec['pods']>
@@ -26,7 +26,7 @@ export function podAddresses(spec: GrpcServiceSpec, pods: readonly PodSource[]):
     const port = portOf(wanted, pod)
     if (port === undefined) continue
     for (const ip of ipsOf(wanted, pod)) {
-      const address = parseAddress(ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)
+      const address = parseHostPort(ip, port)
       if (address.ok) addresses.push(address.canonical)
     }
   }
