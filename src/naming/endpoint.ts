@@ -20,6 +20,7 @@ export interface DecodedEndpoint {
   readonly metadata: unknown
 }
 
+/** The endpoint, or why Go would skip the key. */
 export type DecodeResult =
   | { readonly ok: true; readonly endpoint: DecodedEndpoint }
   | { readonly ok: false; readonly error: string }
@@ -41,8 +42,11 @@ export function encodeEndpoint(endpoint: Endpoint): string {
  * are ignored. `Op` must fit a uint8, its value means nothing. Never throws.
  */
 export function decodeEndpoint(value: Uint8Array): DecodeResult {
-  const document = decodeJson(decodeUtf8(value))
-  if (!document.ok) return document
+  const text = decodeUtf8(value)
+  const endpoint = decodePlain(text)
+  if (endpoint !== undefined) return { ok: true, endpoint }
+  const document = decodeJson(text)
+  if (!document.ok) return { ok: false, error: document.error }
   const kind = kindOf(document.value)
   if (kind !== 'object' && kind !== 'null') {
     return { ok: false, error: `json: cannot unmarshal ${kind} into Go value of type internal.Update` }
@@ -67,6 +71,25 @@ export function decodeEndpoint(value: Uint8Array): DecodeResult {
   }
   return { ok: true, endpoint: { addr, metadata } }
 }
+
+/**
+ * What nearly every value is, as Go and we write it, without escapes, long numbers or exponents: there `JSON.parse`, which is several times
+ * as fast, reads what Go reads. `undefined`: it may be something else.
+ */
+function decodePlain(text: string): DecodedEndpoint | undefined {
+  const [, addr, metadata] = PLAIN.exec(text) ?? []
+  if (addr === undefined || metadata === undefined || EXPONENT.test(metadata)) return undefined
+  try {
+    // If this is one JSON value, then the rest of the text is what the pattern says: no member can hide in it.
+    return { addr, metadata: JSON.parse(metadata) }
+  } catch {
+    return undefined
+  }
+}
+
+/** At most 256 characters of Metadata: no digits without exponent overflow a double, and nothing nests too deep. */
+const PLAIN = /^\{"Op":0,"Addr":"([^"\\\p{Cc}]*)","Metadata":([^\\]{1,256})\}$/u
+const EXPONENT = /[0-9][eE]/
 
 /** Go reads the digits themselves: `-0`, `1.0` and `1e0` are no uint8. */
 function isOperation(member: JsonMember): boolean {

@@ -2,17 +2,10 @@
  * The Go programs of test/interop/go as functions: what a stock client of etcd's naming sees of our work. They are built on the
  * official packages alone, once with those of etcd 3.5 and once with 3.7.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-
 import { z } from 'zod'
-
-import { supervise, untilReady, type SupervisedProcess } from '../../dev/supervised-process.ts'
-import { findTool } from '../../dev/tools/find.ts'
-
-/** Of go.etcd.io/etcd/client/v3. */
-export type GoClientVersion = '3.5' | '3.7'
+import { untilReady } from '../../dev/supervised-process.ts'
+import { eventually } from './eventually.ts'
+import { startAnswerer, startProgram, type GoClientVersion, type GoProgram } from './go-program.ts'
 
 export interface GoClientOptions {
   /** Default `3.7`. */
@@ -38,11 +31,21 @@ const messageSchema = z.object({
   updates: z.array(entrySchema.extend({ op: z.enum(['add', 'delete']) })),
 })
 
+const updateSchema = z.union([z.object({ ok: z.literal(true) }), z.object({ error: z.string() })])
+const resolutionSchema = z.union([
+  z.object({ atMs: z.number(), addresses: z.array(z.string()) }),
+  z.object({ rssBytes: z.number() }),
+])
+const timingSchema = z.object({ durationMs: z.number(), endpoints: z.number() })
+
+export type { GoClientVersion, GoProgram } from './go-program.ts'
 export type GoEntry = z.infer<typeof entrySchema>
 /** One RPC of the client. */
 export type GoCall = z.infer<typeof callSchema>
 /** One message of Go's watch channel: the updates of one revision. */
 export type GoMessage = z.infer<typeof messageSchema>
+/** A list of addresses at the moment when the connection was given it. */
+export type GoResolution = Extract<z.infer<typeof resolutionSchema>, { readonly addresses: readonly string[] }>
 
 export interface GoClientStats {
   readonly calls: number
@@ -50,11 +53,6 @@ export interface GoClientStats {
   /** Answered calls by peer address. */
   readonly byPeer: ReadonlyMap<string, number>
   readonly errors: readonly GoCall[]
-}
-
-export interface GoProgram {
-  /** Lets calls under way finish. Rejects when the program had ended by itself. */
-  readonly stop: () => Promise<void>
 }
 
 export interface GoClient extends GoProgram {
@@ -68,15 +66,21 @@ export interface GoWatch extends GoProgram {
   readonly messages: readonly GoMessage[]
 }
 
-/** Dials `etcd:///target` with etcd's own resolver and round_robin and calls the health service, without retries, until stopped. */
-export async function startGoClient(
-  options: GoClientOptions & { readonly callsPerSecond?: number },
-): Promise<GoClient> {
+export interface GoDialOptions extends GoClientOptions {
+  /** Default 10. */
+  readonly callsPerSecond?: number
+  /** Default `round_robin`. */
+  readonly policy?: 'pick_first' | 'round_robin'
+}
+
+/** Dials `etcd:///target` with etcd's own resolver and calls the health service, without retries, until stopped. */
+export async function startGoClient(options: GoDialOptions): Promise<GoClient> {
   const listeners: ((call: GoCall) => void)[] = []
   const byPeer = new Map<string, number>()
   const errors: GoCall[] = []
   let calls = 0
-  const flags = [`-rate=${options.callsPerSecond ?? 10}`, `-endpoint=${options.endpoint}`]
+  const { endpoint, callsPerSecond = 10, policy = 'round_robin' } = options
+  const flags = [`-endpoint=${endpoint}`, `-rate=${callsPerSecond}`, `-policy=${policy}`]
   const program = await startProgram(options.version, ['dial', ...flags, options.target], (line) => {
     const call = callSchema.parse(JSON.parse(line))
     calls += 1
@@ -127,35 +131,75 @@ export async function startGoServer(options: { readonly port: number }): Promise
   return { stop: program.stop }
 }
 
-interface RunningProgram extends GoProgram {
-  readonly child: SupervisedProcess
-  /** Resolves when the program has ended well by itself. */
-  readonly finished: () => Promise<void>
-  readonly remove: () => void
+/** An update as Go's Manager takes it; any other `op` is one that it refuses. */
+export interface GoUpdate {
+  readonly op: string
+  readonly key: string
+  readonly addr?: string
+  readonly metadata?: unknown
 }
 
-async function startProgram(
-  version: GoClientVersion | undefined,
-  args: readonly string[],
-  onLine: (line: string) => void,
-): Promise<RunningProgram> {
-  const command = await findTool(`go-client-${version ?? '3.7'}`)
-  const state = mkdtempSync(join(tmpdir(), 'grpc-etcd-dev-go-client-'))
-  const child = supervise({ command, args, onLine, logFile: join(state, 'log'), removeOnLoss: state })
-  const remove = (): void => rmSync(state, { recursive: true, force: true })
-  const finished = async (): Promise<void> => {
-    const { code } = await child.exited()
-    const log = await child.logTail()
-    remove()
-    if (code !== 0) throw new Error(`go-client ${args[0] ?? ''} ended with code ${code}: ${log}`)
-  }
+export interface GoWriter extends GoProgram {
+  /** One `Manager.Update`. Rejects with Go's words when it fails. */
+  readonly update: (updates: readonly GoUpdate[]) => Promise<void>
+}
+
+/** Writes to a target with Go's Manager. */
+export async function startGoWriter(options: GoClientOptions): Promise<GoWriter> {
+  const program = await startAnswerer(options.version, ['update', `-endpoint=${options.endpoint}`, options.target])
   return {
-    child,
-    finished,
-    remove,
-    async stop() {
-      child.signal('SIGTERM')
-      await finished()
+    stop: program.stop,
+    async update(updates) {
+      const answer = updateSchema.parse(JSON.parse(await program.ask(JSON.stringify(updates))))
+      if ('error' in answer) throw new Error(answer.error)
     },
   }
+}
+
+export interface GoResolver extends GoProgram {
+  /** Every list of addresses that the connection was given so far, sorted, with the time (ms since 1970, to the microsecond). */
+  readonly updates: readonly GoResolution[]
+  /** The program's resident memory after a garbage collection. Linux only; not before the first update. */
+  readonly residentBytes: () => Promise<number>
+}
+
+/** Dials `etcd:///target` with etcd's own resolver and round_robin, which connects to every address. */
+export async function startGoResolver(options: GoClientOptions): Promise<GoResolver> {
+  const updates: GoResolution[] = []
+  const sizes: number[] = []
+  const args = ['resolve', `-endpoint=${options.endpoint}`, options.target]
+  const program = await startProgram(options.version, args, (line) => {
+    const said = resolutionSchema.parse(JSON.parse(line))
+    if ('rssBytes' in said) sizes.push(said.rssBytes)
+    else updates.push(said)
+  })
+  return {
+    stop: program.stop,
+    updates,
+    async residentBytes() {
+      if (updates.length === 0) throw new Error('it may not listen to signals yet: wait for the first update')
+      const before = sizes.length
+      program.child.signal('SIGUSR1')
+      return eventually('the Go resolver tells its size', () => sizes[before])
+    },
+  }
+}
+
+export interface GoListTiming {
+  readonly durationMs: number
+  /** How many were listed. */
+  readonly endpoints: number
+}
+
+/** How long each of `times` calls of Go's `Manager.List` took, one after the other on one connection. */
+export async function goListTimings(
+  options: GoClientOptions & { readonly times: number },
+): Promise<readonly GoListTiming[]> {
+  const timings: GoListTiming[] = []
+  const args = ['listbench', `-endpoint=${options.endpoint}`, `-n=${options.times}`, options.target]
+  const program = await startProgram(options.version, args, (line) => {
+    timings.push(timingSchema.parse(JSON.parse(line)))
+  })
+  await program.finished()
+  return timings
 }

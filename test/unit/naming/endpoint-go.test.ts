@@ -1,7 +1,7 @@
 /** Values of which it is doubtful what a Go client sees in them (S9). */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { decodeEndpoint } from '../../../src/naming/index.ts'
+import { decodeEndpoint } from '../../../src/naming/endpoint.ts'
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
 const decode = (text: string) => decodeEndpoint(utf8(text))

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import { decodeEndpoint, encodeEndpoint, UnsupportedValueError } from '../../../src/naming/index.ts'
+import { decodeEndpoint, encodeEndpoint } from '../../../src/naming/endpoint.ts'
+import { UnsupportedValueError } from '../../../src/naming/json-encode.ts'
 import vectors from '../../data/go-naming-vectors.json' with { type: 'json' }
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -189,6 +190,33 @@ describe('laws', () => {
         if (!parses) assert.equal(decode(text).ok, false)
       }),
       { numRuns: 1000 },
+    )
+  })
+
+  test('the short cut for plain values reads what the long way reads', () => {
+    const hostile = fc.constantFrom(
+      '1e999',
+      '-0',
+      '9'.repeat(310),
+      '{"__proto__":{"e9":1}}',
+      '1,"Op":256',
+      '}',
+      '{"a":1,"a":2}',
+    )
+    const addr = fc.oneof(fc.string({ unit: 'binary' }), fragments)
+    const metadata = fc.oneof(
+      fc.json({ maxDepth: 3 }),
+      fc.array(fc.oneof(fragments, hostile), { maxLength: 5 }).map((parts) => parts.join('')),
+      fc.tuple(hostile, fc.constantFrom(',"Addr":"b"', ',"x":{}', '}{', '')).map(([value, rest]) => value + rest),
+      fc.integer({ min: 100, max: 400 }).map((length) => `[${'1'.repeat(length)}]`),
+    )
+    fc.assert(
+      fc.property(addr, metadata, (addr, metadata) => {
+        const text = `{"Op":0,"Addr":"${addr}","Metadata":${metadata}}`
+        // The space means nothing to Go, and is not plain.
+        assert.deepEqual(decode(text), decode(` ${text}`))
+      }),
+      { numRuns: 3000 },
     )
   })
 

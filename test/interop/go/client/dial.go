@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -26,13 +27,13 @@ type call struct {
 
 // dial does what the documentation of etcd tells users to do, and nothing to hide trouble: no retries, no wait-for-ready.
 // A slow call does not delay the next one.
-func dial(ctx context.Context, client *clientv3.Client, target, method string, rate float64, timeout time.Duration) {
+func dial(ctx context.Context, client *clientv3.Client, target, policy, method string, rate float64, timeout time.Duration) {
 	builder, err := resolver.NewBuilder(client)
 	check(err)
 	connection, err := grpc.NewClient("etcd:///"+target,
 		grpc.WithResolvers(builder),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig": [{"round_robin": {}}]}`),
+		grpc.WithDefaultServiceConfig(serviceConfig(policy)),
 	)
 	check(err)
 	defer connection.Close()
@@ -49,6 +50,10 @@ func dial(ctx context.Context, client *clientv3.Client, target, method string, r
 			calls.Go(func() { printLine(callOnce(connection, method, timeout)) })
 		}
 	}
+}
+
+func serviceConfig(policy string) string {
+	return fmt.Sprintf(`{"loadBalancingConfig": [{%q: {}}]}`, policy)
 }
 
 // callOnce has its own deadline only: being told to stop does not make calls under way fail.

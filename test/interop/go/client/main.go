@@ -1,60 +1,82 @@
 // Package client is a program on the official packages alone, go.etcd.io/etcd/client/v3/naming and grpc-go: what our output
 // must please. Each module beside this one builds it with another version of them.
 //
-//	list   -endpoint URL TARGET   what Manager.List returns
-//	watch  -endpoint URL TARGET   every message of Manager.NewWatchChannel
-//	dial   -endpoint URL TARGET   calls etcd:///TARGET, round_robin, at a fixed rate; one line a call
-//	serve  ADDRESS                a gRPC server with the standard health service
+//	list      -endpoint URL TARGET   what Manager.List returns
+//	listbench -endpoint URL TARGET   how long Manager.List takes, -n times
+//	watch     -endpoint URL TARGET   every message of Manager.NewWatchChannel
+//	update    -endpoint URL TARGET   one Manager.Update a line of standard input
+//	dial      -endpoint URL TARGET   calls etcd:///TARGET at a fixed rate; one line a call
+//	resolve   -endpoint URL TARGET   every list of addresses that a connection to etcd:///TARGET is given; its memory on SIGUSR1
+//	serve     ADDRESS                a gRPC server with the standard health service
+//	codec                            what Manager writes and reads, a value a line of standard input; without an etcd
+//	targets                          what a dialled string means, a string a line of standard input; without an etcd
 //
 // It prints one JSON object a line. Times are milliseconds since 1970.
 package client
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
-	"sort"
 	"sync"
 	"syscall"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.etcd.io/etcd/client/v3/naming/endpoints"
 )
 
 // Main runs the subcommand named by the first argument, until it is done or told to stop by SIGINT or SIGTERM.
 func Main() {
 	if len(os.Args) < 2 {
-		fail(fmt.Errorf("usage: go-client list|watch|dial|serve"))
+		fail(fmt.Errorf("usage: go-client list|listbench|watch|update|dial|resolve|serve|codec|targets"))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 
-	flags := flag.NewFlagSet(os.Args[1], flag.ExitOnError)
+	name := os.Args[1]
+	flags := flag.NewFlagSet(name, flag.ExitOnError)
 	endpoint := flags.String("endpoint", "http://127.0.0.1:2379", "etcd")
+	policy := flags.String("policy", "round_robin", "load balancing: round_robin or pick_first (dial)")
 	rate := flags.Float64("rate", 10, "calls a second (dial)")
 	timeout := flags.Duration("timeout", 5*time.Second, "deadline of a call (dial)")
 	method := flags.String("method", "/grpc.health.v1.Health/Check", "method to call with an empty message (dial)")
+	repeat := flags.Int("n", 1, "how many times (listbench)")
 	check(flags.Parse(os.Args[2:]))
-	if flags.NArg() != 1 {
-		fail(fmt.Errorf("usage: go-client %s [flags] TARGET", os.Args[1]))
+	arguments := 1
+	if name == "codec" || name == "targets" {
+		arguments = 0
+	}
+	if flags.NArg() != arguments {
+		fail(fmt.Errorf("go-client %s takes %d arguments beside its flags, not %d", name, arguments, flags.NArg()))
 	}
 	argument := flags.Arg(0)
 
-	switch os.Args[1] {
+	switch name {
 	case "list":
 		list(ctx, connect(*endpoint), argument)
+	case "listbench":
+		listbench(ctx, connect(*endpoint), argument, *repeat)
 	case "watch":
 		watch(ctx, connect(*endpoint), argument)
+	case "update":
+		update(ctx, connect(*endpoint), argument)
 	case "dial":
-		dial(ctx, connect(*endpoint), argument, *method, *rate, *timeout)
+		dial(ctx, connect(*endpoint), argument, *policy, *method, *rate, *timeout)
+	case "resolve":
+		resolve(ctx, connect(*endpoint), argument)
 	case "serve":
 		serve(ctx, argument)
+	case "codec":
+		codec(ctx)
+	case "targets":
+		targets(ctx)
 	default:
-		fail(fmt.Errorf("unknown command %q", os.Args[1]))
+		fail(fmt.Errorf("unknown command %q", name))
 	}
 }
 
@@ -64,53 +86,26 @@ func connect(endpoint string) *clientv3.Client {
 	return client
 }
 
-type entry struct {
-	Op       string `json:"op,omitempty"`
-	Key      string `json:"key"`
-	Addr     string `json:"addr"`
-	Metadata any    `json:"metadata"`
-}
-
-func list(ctx context.Context, client *clientv3.Client, target string) {
-	manager, err := endpoints.NewManager(client, target)
-	check(err)
-	found, err := manager.List(ctx)
-	check(err)
-	entries := []entry{}
-	for key, endpoint := range found {
-		entries = append(entries, entry{Key: key, Addr: endpoint.Addr, Metadata: endpoint.Metadata})
-	}
-	sort.Slice(entries, func(a, b int) bool { return entries[a].Key < entries[b].Key })
-	printLine(struct {
-		Endpoints []entry `json:"endpoints"`
-	}{entries})
-}
-
-func watch(ctx context.Context, client *clientv3.Client, target string) {
-	manager, err := endpoints.NewManager(client, target)
-	check(err)
-	messages, err := manager.NewWatchChannel(ctx)
-	check(err)
-	for message := range messages {
-		updates := []entry{}
-		for _, update := range message {
-			op := "add"
-			if update.Op == endpoints.Delete {
-				op = "delete"
-			}
-			updates = append(updates, entry{op, update.Key, update.Endpoint.Addr, update.Endpoint.Metadata})
-		}
-		printLine(struct {
-			AtMs    float64 `json:"atMs"`
-			Updates []entry `json:"updates"`
-		}{milliseconds(time.Now()), updates})
-	}
-	if ctx.Err() == nil {
-		fail(fmt.Errorf("the watch channel was closed"))
-	}
-}
-
 func milliseconds(t time.Time) float64 { return float64(t.UnixMicro()) / 1000 }
+
+type failure struct {
+	Error string `json:"error"`
+}
+
+// eachLine answers every line of standard input, in order, by the line that answer returns.
+func eachLine(answer func(line []byte) any) {
+	input := bufio.NewReaderSize(os.Stdin, 1<<16)
+	for {
+		line, err := input.ReadBytes('\n')
+		if len(line) > 0 {
+			printLine(answer(line))
+		}
+		if err == io.EOF {
+			return
+		}
+		check(err)
+	}
+}
 
 var output sync.Mutex
 
