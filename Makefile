@@ -33,7 +33,7 @@ format: install ## format the sources
 	npm run format
 
 .PHONY: gen
-gen: install ## write the generated files (CRDs)
+gen: install ## write the generated files (CRDs, API reference)
 	npm run gen
 
 .PHONY: build

@@ -1,31 +1,38 @@
 /**
- * `npm run gen`: writes the generated files (manifests/crds). `--check` writes nothing and fails when one of them is not what it
- * would write.
+ * `npm run gen`: writes the generated files (manifests/crds, docs/reference/naming.md). `--check` writes nothing and fails when one of
+ * them is not what it would write.
  */
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
 import { crdManifests } from './crd-manifest.ts'
+import { declarations } from './declarations.ts'
+import { referencePage } from './reference.ts'
+import { checkout } from './tools/catalogue.ts'
 
-const directory = fileURLToPath(new URL('../manifests/crds/', import.meta.url))
+const CRDS = 'manifests/crds'
 const check = process.argv.includes('--check')
-
-const wanted = crdManifests()
-await mkdir(directory, { recursive: true })
-const present = await readdir(directory)
 const stale: string[] = []
 
+const wanted = new Map([['docs/reference/naming.md', referencePage(declarations())]])
+for (const [name, content] of crdManifests()) wanted.set(`${CRDS}/${name}`, content)
+
 for (const [name, content] of wanted) {
-  const current = present.includes(name) ? await readFile(directory + name, 'utf8') : undefined
-  if (current === content) continue
+  const file = join(checkout, name)
+  if (existsSync(file) && readFileSync(file, 'utf8') === content) continue
   stale.push(name)
-  if (!check) await writeFile(directory + name, content)
+  if (check) continue
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, content)
 }
-for (const name of present.filter((name) => !wanted.has(name))) {
-  stale.push(name)
-  if (!check) await rm(directory + name)
+// What is no longer generated must not be installed any more either.
+for (const name of existsSync(join(checkout, CRDS)) ? readdirSync(join(checkout, CRDS)) : []) {
+  if (wanted.has(`${CRDS}/${name}`)) continue
+  stale.push(`${CRDS}/${name}`)
+  if (!check) rmSync(join(checkout, CRDS, name))
 }
 
-for (const name of stale) console.log(`manifests/crds/${name} ${check ? 'is not up to date' : 'updated'}`)
+for (const name of stale) console.log(`${name} ${check ? 'is not up to date' : 'updated'}`)
 if (check && stale.length > 0) {
   console.error('generated files are not up to date; run: npm run gen')
   process.exitCode = 1

@@ -1,5 +1,5 @@
 /**
- * The error classes of the operator. Foreign errors are wrapped once, in the adapter that met them
+ * The error classes of the operator and of the naming library. Foreign errors are wrapped once, in the adapter that met them
  * (`etcd/transport.ts`, `etcd/status-errors.ts`, `kube/`), and keep their `cause`. Code and tests look at `code`, never at `message`.
  */
 
@@ -12,7 +12,8 @@ export interface ErrorDetails {
   readonly cause?: unknown
 }
 
-abstract class OperatorError extends Error {
+/** What all errors of ours are. */
+export abstract class GrpcEtcdError extends Error {
   readonly code: string
   readonly target: string
 
@@ -25,8 +26,8 @@ abstract class OperatorError extends Error {
 }
 
 /** Transient: the server could not be reached, or said "later". For a write: it was definitely **not** applied. */
-export class UnavailableError extends OperatorError {
-  /** What the server asked for (Retry-After), in milliseconds. */
+export class UnavailableError extends GrpcEtcdError {
+  /** How long the server asked us to wait, in milliseconds; etcd does not. */
   readonly retryAfterMs: number | undefined
 
   constructor(message: string, details: ErrorDetails & { readonly retryAfterMs?: number | undefined }) {
@@ -36,19 +37,26 @@ export class UnavailableError extends OperatorError {
 }
 
 /** Transient, and for a write the outcome is **unknown**: it may have been applied, or may still be on its way. */
-export class TimeoutError extends OperatorError {}
+export class TimeoutError extends GrpcEtcdError {}
 
-/** Permanent until a human acts: 401, 403, permission denied, bad certificate. */
-export class ForbiddenError extends OperatorError {}
+/** Permanent until a human acts: credentials, permission, certificate. */
+export class ForbiddenError extends GrpcEtcdError {}
 
 /** The server understood and refused: a definite answer that a retry of the same request will not change. */
-export class RejectedError extends OperatorError {}
+export class RejectedError extends GrpcEtcdError {}
+
+/** The caller's argument can not be used (gRPC's InvalidArgument): nothing was sent. */
+export class InvalidArgumentError extends GrpcEtcdError {
+  constructor(message: string, target: string) {
+    super(message, { code: 'invalid-argument', target })
+  }
+}
 
 /** The user's configuration can not be used; the message names the setting and the way out. */
-export class ConfigError extends OperatorError {}
+export class ConfigError extends GrpcEtcdError {}
 
 /** A bug of ours. */
-export class InvariantError extends OperatorError {
+export class InvariantError extends GrpcEtcdError {
   constructor(message: string, cause?: unknown) {
     super(message, { code: 'invariant', target: 'grpc-etcd-operator', cause })
   }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 
 import { parseAllDocuments } from 'yaml'
 
-import { parseAddress } from '../../src/naming/index.ts'
+import { parseAddress } from '../../src/naming/address.ts'
 import { kwokNode } from '../control-plane/kwok.ts'
 import { checkout } from '../tools/catalogue.ts'
 

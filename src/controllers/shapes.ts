@@ -6,7 +6,7 @@ import { GROUP, VERSION } from '../crds/kinds.ts'
 import { parseGrpcEndpoint } from '../crds/grpc-endpoint.ts'
 import { parseGrpcService } from '../crds/grpc-service.ts'
 import { isRecord, objectKey, type KubeObject, type Resource } from '../kube/resource.ts'
-import { parseTarget } from '../naming/index.ts'
+import { parseTarget } from '../naming/key.ts'
 import type { EndpointSource, PodPort, PodSource, ServiceSource } from '../plan/sources.ts'
 
 /** @param keyPrefix the configured prefix of every target */

@@ -4,7 +4,7 @@
  */
 import { ForbiddenError } from '../errors.ts'
 import type { Mirror } from '../etcd/mirror.ts'
-import { addressOf, targetRange } from '../naming/index.ts'
+import { addressOf, targetRange } from '../naming/key.ts'
 
 export interface TargetsOptions {
   /** Opens a mirror of one range; `onChange` is told the keys that are new, changed or gone, but for our own commits: `noteOwn`. */

@@ -6,7 +6,7 @@
  * not subject to this.)
  */
 import * as z from 'zod'
-import { parseAddress } from '../naming/index.ts'
+import { parseAddress } from '../naming/address.ts'
 import { conditionsSchema, observedGenerationSchema, type Condition } from './condition.ts'
 import { METADATA_WARNING, metadataSchema } from './metadata.ts'
 import { parseSpec, type DeepReadonly, type ParseResult } from './problem.ts'

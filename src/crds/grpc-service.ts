@@ -6,7 +6,7 @@
  * slipped past an older CRD.
  */
 import * as z from 'zod'
-import { TARGET_PATTERN } from '../naming/index.ts'
+import { TARGET_PATTERN } from '../naming/key.ts'
 import { conditionsSchema, observedGenerationSchema, type Condition } from './condition.ts'
 import { labelSelectorSchema, notEmptyRule } from './label-selector.ts'
 import { METADATA_WARNING, metadataSchema } from './metadata.ts'

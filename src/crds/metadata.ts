@@ -1,6 +1,6 @@
 /** The `metadata` of endpoints as users write it: any JSON value, bounded, because every client reads every endpoint's. Pure. */
 import * as z from 'zod'
-import { encodeJson } from '../naming/index.ts'
+import { encodeJson } from '../naming/json-encode.ts'
 
 /** Of its JSON text as Go writes it, in bytes. The API server can not check this one: a value of any type has no size in CEL. */
 export const MAX_METADATA_BYTES = 4096

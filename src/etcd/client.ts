@@ -8,26 +8,27 @@ import { checkServerIdentity } from 'node:tls'
 import { credentials } from '@grpc/grpc-js'
 import type { ChannelOptions, Client, ServiceClientConstructor } from '@grpc/grpc-js'
 import { Etcd3 } from 'etcd3'
-import type { Logger } from 'pino'
+import type { Log } from '../runtime/log.ts'
 import { RejectedError } from '../errors.ts'
 import type { Kv, LeaseId } from './kv.ts'
-import type { SecretFiles, Secrets } from './secrets.ts'
+import type { Secrets, SecretSources } from './secrets.ts'
 import type { KeepAliveMessage, Stream, StreamHandlers, WatchMessage, WatchRequest } from './streams.ts'
 import { createTransport } from './transport.ts'
 import type { Duplex, Unary } from './transport.ts'
 import * as wire from './wire.ts'
 
-export interface EtcdClientOptions extends SecretFiles {
+export interface EtcdClientOptions extends SecretSources {
   /** `http://host:port` or `https://host:port`; all of one cluster. */
   readonly endpoints: readonly string[]
   /** The name that the server's certificate has to carry, if it is not the endpoint's. */
   readonly serverName?: string | undefined
   readonly username?: string | undefined
-  /** Read whenever a token is asked for. A newline at its end is ignored. */
+  readonly password?: string | undefined
+  /** Instead of `password`: read whenever a token is asked for. A newline at its end is ignored. */
   readonly passwordFile?: string | undefined
   /** Deadline of every call but the streams. */
   readonly requestTimeoutMs: number
-  readonly log: Logger
+  readonly log: Log
 }
 
 /** Of the member that we are connected to. */
@@ -41,9 +42,19 @@ export interface StoreStatus {
   readonly leader: string
 }
 
+/** Of a lease, in whole seconds. */
+export interface LeaseTimes {
+  readonly grantedTtlSeconds: number
+  readonly remainingTtlSeconds: number
+}
+
 export interface EtcdClient extends Kv {
   openWatch(handlers: StreamHandlers<WatchMessage>, signal: AbortSignal): Promise<Stream<WatchRequest>>
   openKeepAlive(handlers: StreamHandlers<KeepAliveMessage>, signal: AbortSignal): Promise<Stream<LeaseId>>
+  /** Deletes the keys that are attached to the lease, in one revision. Idempotent: a lease that is gone is success. */
+  leaseRevoke(id: LeaseId, signal: AbortSignal): Promise<void>
+  /** `undefined`: there is no such lease (any more). */
+  leaseTimeToLive(id: LeaseId, signal: AbortSignal): Promise<LeaseTimes | undefined>
   status(signal: AbortSignal): Promise<StoreStatus>
   /** Calls made later fail with `UnavailableError`; those on their way may finish. */
   close(): void
@@ -85,6 +96,20 @@ export function createEtcdClient(options: EtcdClientOptions): EtcdClient {
         const held = await transport.call((stubs) => stubs.leaseTimeToLive, { ID }, 'read', signal)
         return wire.numberFromWire(held.grantedTTL)
       }
+    },
+    async leaseRevoke(id, signal) {
+      try {
+        await transport.call((stubs) => stubs.leaseRevoke, { ID: wire.leaseToWire(id) }, 'write', signal)
+      } catch (error) {
+        if (!(error instanceof RejectedError && error.code === 'lease-not-found')) throw error
+      }
+    },
+    async leaseTimeToLive(id, signal) {
+      const times = await transport.call((stubs) => stubs.leaseTimeToLive, { ID: wire.leaseToWire(id) }, 'read', signal)
+      const remainingTtlSeconds = wire.numberFromWire(times.TTL)
+      // etcd answers −1 for a lease that it does not have.
+      if (remainingTtlSeconds < 0) return undefined
+      return { grantedTtlSeconds: wire.numberFromWire(times.grantedTTL), remainingTtlSeconds }
     },
     async openWatch(handlers, signal) {
       const stream = await transport.open((stubs) => stubs.watch, decoding(handlers, wire.watchMessageFromWire), signal)
@@ -137,7 +162,8 @@ interface Stubs {
   readonly txn: Unary<wire.WireTxnResponse>
   readonly range: Unary<wire.WireRangeResponse>
   readonly leaseGrant: Unary<{ readonly TTL: string }>
-  readonly leaseTimeToLive: Unary<{ readonly grantedTTL: string }>
+  readonly leaseRevoke: Unary<object>
+  readonly leaseTimeToLive: Unary<{ readonly grantedTTL: string; readonly TTL: string }>
   readonly status: Unary<wire.WireStatusResponse>
   readonly authenticate: Unary<{ readonly token: string }>
   readonly watch: Duplex<wire.WireWatchResponse>
@@ -184,6 +210,7 @@ async function dial(endpoint: URL, secrets: Secrets, generation: number, serverN
     txn: method(kv, 'txn'),
     range: method(kv, 'range'),
     leaseGrant: method(lease, 'leaseGrant'),
+    leaseRevoke: method(lease, 'leaseRevoke'),
     leaseTimeToLive: method(lease, 'leaseTimeToLive'),
     status: method(maintenance, 'status'),
     authenticate: method(auth, 'authenticate'),

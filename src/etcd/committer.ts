@@ -4,7 +4,7 @@
  * committed (S1, S2, S14). After an unknown outcome nothing is planned again before the leader key was bumped: reading back alone is no
  * barrier, the request may still be on its way.
  */
-import type { Logger } from 'pino'
+import type { Log } from '../runtime/log.ts'
 import {
   ForbiddenError,
   InvariantError,
@@ -52,7 +52,7 @@ export interface CommitterOptions {
   readonly leadership: Leadership
   /** etcd's `--max-txn-ops`. */
   readonly maxTxnOps?: number | undefined
-  readonly log: Logger
+  readonly log: Log
 }
 
 interface Waiting {

@@ -4,7 +4,7 @@
  * revision: it is the token that `bump` moves, which kills every request that is still on its way.
  */
 import { randomUUID } from 'node:crypto'
-import type { Logger } from 'pino'
+import type { Log } from '../runtime/log.ts'
 import { ConfigError, RejectedError, TimeoutError, UnavailableError, describeError } from '../errors.ts'
 import { createBackoff } from '../runtime/backoff.ts'
 import type { Compare, Entry, Kv, LeaseId, Op, OpResult, Revision } from './kv.ts'
@@ -47,7 +47,7 @@ export interface ElectionOptions {
   /** The value of `<statePrefix>identity`, see `ensureIdentity`. */
   readonly identity: string
   readonly ttlSeconds: number
-  readonly log: Logger
+  readonly log: Log
 }
 
 const CHECK_MS = 50

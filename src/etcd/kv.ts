@@ -50,10 +50,20 @@ export type Compare =
   | ({ readonly kind: 'createRevision'; readonly result: '=' | '<' | '>'; readonly revision: Revision } & KeyRange)
 
 export type Op =
-  | { readonly kind: 'put'; readonly key: string; readonly value: string; readonly lease: LeaseId | null }
-  | ({ readonly kind: 'delete' } & KeyRange)
+  | ({
+      readonly kind: 'put'
+      readonly key: string
+      readonly value: string
+      readonly lease: LeaseId | null
+    } & WantPrevious)
+  | ({ readonly kind: 'delete' } & KeyRange & WantPrevious)
   | ({ readonly kind: 'range' } & RangeOptions)
   | { readonly kind: 'txn'; readonly txn: Txn }
+
+interface WantPrevious {
+  /** Ask for what is overwritten or deleted. */
+  readonly prevKv?: boolean | undefined
+}
 
 /** `If(compare all hold) Then(success) Else(failure)`: atomic, one revision. A key may be written once only, nested Txns included. */
 export interface Txn {
@@ -79,8 +89,9 @@ export interface RangeResult {
 }
 
 export type OpResult =
-  | { readonly kind: 'put' }
-  | { readonly kind: 'delete'; readonly deleted: number }
+  /** `previous`: when asked for and there was one. */
+  | { readonly kind: 'put'; readonly previous?: Entry | undefined }
+  | { readonly kind: 'delete'; readonly deleted: number; readonly previous: readonly Entry[] }
   | ({ readonly kind: 'range' } & RangeResult)
   | { readonly kind: 'txn'; readonly result: Omit<TxnResult, 'header'> }
 

@@ -6,7 +6,7 @@
  * queue for all. Nothing here revokes a lease: nothing could fence that (S16).
  */
 import { randomBytes } from 'node:crypto'
-import type { Logger } from 'pino'
+import type { Log } from '../runtime/log.ts'
 import { ForbiddenError, TimeoutError, UnavailableError, describeError } from '../errors.ts'
 import { createBackoff } from '../runtime/backoff.ts'
 import type { EtcdClient } from './client.ts'
@@ -44,7 +44,7 @@ export interface LeaseKeeperOptions {
   readonly client: EtcdClient
   /** Called once for a lease, when etcd says that it does not exist. */
   readonly onLost?: ((id: LeaseId) => void) | undefined
-  readonly log: Logger
+  readonly log: Log
 }
 
 interface Lease {

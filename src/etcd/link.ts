@@ -2,7 +2,7 @@
  * A long-lived stream that is opened again, with backoff, whenever it ends. What was said on an earlier stream is never delivered after
  * it was lost, so its owner has to think of one stream only.
  */
-import type { Logger } from 'pino'
+import type { Log } from '../runtime/log.ts'
 import { describeError } from '../errors.ts'
 import { createBackoff } from '../runtime/backoff.ts'
 import { sleep } from '../runtime/sleep.ts'
@@ -31,7 +31,7 @@ export interface LinkOptions<Request, Message> {
   readonly onMessage: (message: Message, stream: Stream<Request>) => void
   /** Everything that was said or asked on the stream and not answered yet is void. */
   readonly onLost: (reason: unknown) => void
-  readonly log: Logger
+  readonly log: Log
 }
 
 export function createLink<Request, Message>(options: LinkOptions<Request, Message>): Link<Request> {
@@ -42,6 +42,7 @@ export function createLink<Request, Message>(options: LinkOptions<Request, Messa
   let connecting = false
   let proven = true
   let heardAtMs = 0
+  let lostAtMs: number | undefined
 
   async function connect(): Promise<void> {
     if (connecting || stream !== undefined) return
@@ -76,6 +77,7 @@ export function createLink<Request, Message>(options: LinkOptions<Request, Messa
       )
       return mine
     } catch (error) {
+      lostAtMs ??= performance.now()
       if (!closing.signal.aborted) log.warn({ error: describeError(error) }, 'etcd stream can not be opened')
       return undefined
     }
@@ -84,6 +86,7 @@ export function createLink<Request, Message>(options: LinkOptions<Request, Messa
   function lost(reason: unknown): void {
     if (closing.signal.aborted) return
     log.warn({ error: describeError(reason) }, 'etcd stream lost')
+    lostAtMs ??= performance.now()
     stream = undefined
     options.onLost(reason)
     void connect()
@@ -102,6 +105,9 @@ export function createLink<Request, Message>(options: LinkOptions<Request, Messa
     proven() {
       proven = true
       backoff.reset()
+      if (lostAtMs === undefined) return
+      log.info({ afterMs: Math.round(performance.now() - lostAtMs) }, 'etcd stream restored')
+      lostAtMs = undefined
     },
     replace(reason, distrust) {
       if (stream === undefined) return

@@ -2,7 +2,7 @@
  * Reads whole ranges, many at once: loads that are waiting together share one Txn of ranges, so thousands of targets cost dozens of round
  * trips. What does not fit is paged at the revision of that Txn. Every result is one moment of the store.
  */
-import { ForbiddenError, InvariantError, RejectedError } from '../errors.ts'
+import { ForbiddenError, InvariantError, RejectedError, UnavailableError } from '../errors.ts'
 import type { Entry, Header, KeyRange, Kv, Op } from './kv.ts'
 
 /** Ranges in one Txn: half of what etcd allows by default. */
@@ -20,6 +20,7 @@ export interface Loaded {
 export interface Loader {
   /**
    * The range as it was at `header.revision`, which is not older than any commit that was answered before the call.
+   * @throws UnavailableError `aborted`, by the signal
    * @throws RejectedError `compacted` if the store was compacted while a long range was paged: load again
    */
   load(range: KeyRange, signal: AbortSignal): Promise<Loaded>
@@ -30,6 +31,28 @@ interface Request {
   readonly signal: AbortSignal
   readonly resolve: (loaded: Loaded) => void
   readonly reject: (error: unknown) => void
+}
+
+/** One range, without waiting for others; `signal` ends it at once. Otherwise as `Loader.load`. */
+export async function readRange(kv: Kv, range: KeyRange, signal: AbortSignal): Promise<Loaded> {
+  const { header, entries, more } = await kv.range({ ...range, limit: ENTRIES_PER_PAGE }, signal)
+  return { header, entries: more ? await readOn(kv, { range, signal }, header, entries) : entries }
+}
+
+async function readOn(
+  kv: Kv,
+  { range, signal }: Pick<Request, 'range' | 'signal'>,
+  header: Header,
+  first: readonly Entry[],
+): Promise<readonly Entry[]> {
+  const entries = [...first]
+  for (;;) {
+    // The smallest key after the last one read.
+    const key = `${entries.at(-1)?.key ?? ''}\0`
+    const page = await kv.range({ ...range, key, revision: header.revision, limit: ENTRIES_PER_PAGE }, signal)
+    for (const entry of page.entries) entries.push(entry)
+    if (!page.more) return entries
+  }
 }
 
 export function createLoader(kv: Kv): Loader {
@@ -59,7 +82,7 @@ export function createLoader(kv: Kv): Loader {
           const result = results[index]
           try {
             if (result?.kind !== 'range') throw new InvariantError('etcd answered a range with something else')
-            const entries = result.more ? await readOn(request, header, result.entries) : result.entries
+            const entries = result.more ? await readOn(kv, request, header, result.entries) : result.entries
             request.resolve({ header, entries })
           } catch (error) {
             request.reject(error)
@@ -74,27 +97,22 @@ export function createLoader(kv: Kv): Loader {
     }
   }
 
-  async function readOn(
-    { range, signal }: Request,
-    header: Header,
-    first: readonly Entry[],
-  ): Promise<readonly Entry[]> {
-    const entries = [...first]
-    for (;;) {
-      // The smallest key after the last one read.
-      const key = `${entries.at(-1)?.key ?? ''}\0`
-      const page = await kv.range({ ...range, key, revision: header.revision, limit: ENTRIES_PER_PAGE }, signal)
-      for (const entry of page.entries) entries.push(entry)
-      if (!page.more) return entries
-    }
-  }
-
   return {
-    load(range, signal) {
+    async load(range, signal) {
       const { promise, resolve, reject } = Promise.withResolvers<Loaded>()
+      const giveUp = () => {
+        const target = `etcd range ${range.key}`
+        reject(new UnavailableError(`${target}: given up`, { code: 'aborted', target, cause: signal.reason }))
+      }
+      if (signal.aborted) giveUp()
+      else signal.addEventListener('abort', giveUp, { once: true })
       waiting.push({ range, signal, resolve, reject })
       void run()
-      return promise
+      try {
+        return await promise
+      } finally {
+        signal.removeEventListener('abort', giveUp)
+      }
     },
   }
 }

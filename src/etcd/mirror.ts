@@ -2,8 +2,8 @@
  * Mirror: one range of etcd, kept in memory: read once at a fixed revision, then watched from the next one. After a compaction, or when
  * another store answers, it reads again and tells only what differs; meanwhile it is not `ready`, but keeps what it had.
  */
-import type { Logger } from 'pino'
-import { UnavailableError, describeError } from '../errors.ts'
+import type { Log } from '../runtime/log.ts'
+import { ForbiddenError, UnavailableError, describeError } from '../errors.ts'
 import { createBackoff } from '../runtime/backoff.ts'
 import type { Entry, KeyRange, Kv, Revision } from './kv.ts'
 import { createLoader } from './loader.ts'
@@ -20,6 +20,8 @@ export interface MirrorOptions {
    * becomes ready.
    */
   readonly onChange: (changedKeys: readonly string[]) => void
+  /** It could not be read, or its watch was refused: it goes on trying. Also in `problem`, until it is ready (again). */
+  readonly onProblem?: ((problem: Error) => void) | undefined
 }
 
 export interface Mirror {
@@ -46,8 +48,10 @@ export interface MirrorsOptions {
   readonly watcher: Watcher
   /** Another cluster answers or the store went back in time; every mirror reads again. Called once a mirror. */
   readonly onStoreChanged?: (() => void) | undefined
-  readonly log: Logger
+  readonly log: Log
 }
+
+const LONGEST_BACKOFF_MS = 10_000
 
 export function createMirrors(options: MirrorsOptions): Mirrors {
   const loader = createLoader(options.kv)
@@ -58,7 +62,7 @@ function openMirror(options: MirrorsOptions & MirrorOptions & { readonly loader:
   const { range, watcher, log } = options
   const observed = new ObservedRange()
   const closing = new AbortController()
-  const backoff = createBackoff(100, 10_000)
+  const backoff = createBackoff(100, LONGEST_BACKOFF_MS)
   const waiters = new Set<() => void>()
   let watch: { close(): void } | undefined
   let ready = false
@@ -74,9 +78,11 @@ function openMirror(options: MirrorsOptions & MirrorOptions & { readonly loader:
         return follow(observed.read(entries, header.revision), header.revision)
       } catch (error) {
         if (closing.signal.aborted) return
-        problem = error instanceof Error ? error : new Error('not an Error was thrown', { cause: error })
+        failed(error instanceof Error ? error : new Error('not an Error was thrown', { cause: error }))
         log.warn({ key: range.key, error: describeError(error) }, 'etcd range can not be read')
-        await sleep(backoff.next(), closing.signal)
+        // A refusal is lifted by a person: nobody waits for the second of it.
+        const longestMs = error instanceof ForbiddenError ? LONGEST_BACKOFF_MS : LONGEST_BACKOFF_MS / 5
+        await sleep(Math.min(longestMs, backoff.next()), closing.signal)
       }
     }
   }
@@ -103,14 +109,19 @@ function openMirror(options: MirrorsOptions & MirrorOptions & { readonly loader:
       },
       onInterrupted: (error) => {
         log.warn({ key: range.key, error: describeError(error) }, 'etcd watch was refused')
-        problem = error
         ready = false
+        failed(error)
       },
       onResumed: () => {
         becomeReady([])
       },
     })
     becomeReady(changed)
+  }
+
+  function failed(error: Error): void {
+    problem = error
+    options.onProblem?.(error)
   }
 
   function becomeReady(changed: readonly string[]): void {

@@ -1,11 +1,16 @@
 /**
- * The files that prove who we are to etcd and whom we trust. They are read when a connection is built and compared when one fails, so a
- * rotated certificate is used without a restart (L8). Contents are compared, not times: mounted Secrets change by symlink.
+ * What proves who we are to etcd and whom we trust, given in memory or as files. Files are read when a connection is built and compared
+ * when one fails, so a rotated certificate is used without a restart (L8). Contents are compared, not times: mounted Secrets change by
+ * symlink.
  */
 import { readFile } from 'node:fs/promises'
 import { ConfigError } from '../errors.ts'
 
-export interface SecretFiles {
+/** PEM. What is given in memory beats its file. */
+export interface SecretSources {
+  readonly ca?: string | Buffer | undefined
+  readonly cert?: string | Buffer | undefined
+  readonly key?: string | Buffer | undefined
   readonly caFile?: string | undefined
   readonly certFile?: string | undefined
   readonly keyFile?: string | undefined
@@ -30,9 +35,16 @@ export async function readSecretFile(path: string): Promise<Buffer> {
   }
 }
 
-export async function readSecrets(files: SecretFiles): Promise<Secrets> {
-  const read = async (path: string | undefined) => (path === undefined ? undefined : readSecretFile(path))
-  const [ca, cert, key] = await Promise.all([read(files.caFile), read(files.certFile), read(files.keyFile)])
+export async function readSecrets(from: SecretSources): Promise<Secrets> {
+  const read = async (given: string | Buffer | undefined, path: string | undefined) => {
+    if (given !== undefined) return Buffer.from(given)
+    return path === undefined ? undefined : readSecretFile(path)
+  }
+  const [ca, cert, key] = await Promise.all([
+    read(from.ca, from.caFile),
+    read(from.cert, from.certFile),
+    read(from.key, from.keyFile),
+  ])
   return { ca, cert, key }
 }
 

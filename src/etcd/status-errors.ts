@@ -74,7 +74,8 @@ export function errorFromCancelReason(reason: string, target: string): Forbidden
  */
 export function errorFromStatus(failure: GrpcFailure, write: boolean, target: string): StoreError {
   const { code, details } = failure
-  const message = `${target}: ${details}`
+  // grpc-js adds its note also when there is none.
+  const message = `${target}: ${details.replace(/\.? Resolution note: $/, '')}`
   const matching = (table: readonly (readonly [string, string])[]) =>
     table.find(([text]) => details.includes(text))?.[1]
 

@@ -7,10 +7,10 @@
  */
 import { Metadata, status as grpcStatus } from '@grpc/grpc-js'
 import type { CallOptions, ClientDuplexStream, ClientUnaryCall, ServiceError } from '@grpc/grpc-js'
-import type { Logger } from 'pino'
+import type { Log } from '../runtime/log.ts'
 import { ConfigError, TimeoutError, UnavailableError } from '../errors.ts'
 import { readSecretFile, readSecrets, sameSecrets } from './secrets.ts'
-import type { SecretFiles, Secrets } from './secrets.ts'
+import type { Secrets, SecretSources } from './secrets.ts'
 import { errorFromStatus, isStaleToken } from './status-errors.ts'
 import type { Stream, StreamHandlers } from './streams.ts'
 
@@ -29,14 +29,15 @@ interface BaseStubs {
   close(): void
 }
 
-export interface TransportOptions<Stubs extends BaseStubs> extends SecretFiles {
-  /** `generation` differs at every call: what is dialled must not share a TCP connection with an earlier generation. */
+export interface TransportOptions<Stubs extends BaseStubs> extends SecretSources {
+  /** `generation` differs at every call in this process: what is dialled must share no TCP connection, nor its backoff, with another. */
   readonly dial: (endpoint: URL, secrets: Secrets, generation: number) => Promise<Stubs>
   readonly endpoints: readonly string[]
   readonly username?: string | undefined
+  readonly password?: string | undefined
   readonly passwordFile?: string | undefined
   readonly requestTimeoutMs: number
-  readonly log: Logger
+  readonly log: Log
 }
 
 interface Connection<Stubs> {
@@ -50,6 +51,8 @@ interface Connection<Stubs> {
 
 /** A younger connection is not replaced for being unreachable: while nothing answers, ten attempts a second are enough. */
 const MIN_CONNECTION_AGE_MS = 100
+
+let generation = 0
 
 export interface Transport<Stubs> {
   /** `write`: not idempotent, so that a failure without a definite answer is a `TimeoutError`. */
@@ -70,7 +73,6 @@ export interface Transport<Stubs> {
 export function createTransport<Stubs extends BaseStubs>(options: TransportOptions<Stubs>): Transport<Stubs> {
   const { endpoints, log, username } = options
   let endpointIndex = 0
-  let generation = 0
   let current: Promise<Connection<Stubs>> | undefined
   let token: Promise<string | undefined> | undefined
   let closed = false
@@ -106,12 +108,12 @@ export function createTransport<Stubs extends BaseStubs>(options: TransportOptio
     connection.stubs.close()
   }
 
-  async function metadataFor(connection: Connection<Stubs>, signal: AbortSignal): Promise<Metadata> {
+  async function metadataFor(connection: Connection<Stubs>): Promise<Metadata> {
     const metadata = new Metadata()
     // A member cut off from its leader then refuses at once instead of hanging: definite for writes, and streams move on.
     metadata.set('hasleader', 'true')
     if (username === undefined) return metadata
-    token ??= authenticate(connection, username, signal)
+    token ??= authenticate(connection, username)
     const attempt = token
     try {
       const value = await attempt
@@ -123,21 +125,23 @@ export function createTransport<Stubs extends BaseStubs>(options: TransportOptio
     }
   }
 
-  async function authenticate(
-    connection: Connection<Stubs>,
-    name: string,
-    signal: AbortSignal,
-  ): Promise<string | undefined> {
-    const file = options.passwordFile
-    const password = file === undefined ? '' : (await readSecretFile(file)).toString().replace(/\r?\n$/, '')
+  /** With nobody's signal: others may wait for the same token. The deadline bounds it. */
+  async function authenticate(connection: Connection<Stubs>, name: string): Promise<string | undefined> {
+    const password = options.password ?? (await passwordFromFile())
     try {
       const { stubs } = connection
+      const { signal } = new AbortController()
       return (await send(connection, stubs.authenticate, { name, password }, new Metadata(), signal)).token
     } catch (error) {
       // Not switched on (yet): go without; once it is, the refusal of the first call brings us back here.
       if (isServiceError(error) && error.details.includes('authentication is not enabled')) return undefined
       throw await ours(error, connection, 'read')
     }
+  }
+
+  async function passwordFromFile(): Promise<string> {
+    const file = options.passwordFile
+    return file === undefined ? '' : (await readSecretFile(file)).toString().replace(/\r?\n$/, '')
   }
 
   async function send<Response>(
@@ -206,7 +210,7 @@ export function createTransport<Stubs extends BaseStubs>(options: TransportOptio
     async call(stub, request, kind, signal) {
       for (let attempt = 1; ; attempt++) {
         const connection = await connect()
-        const metadata = await metadataFor(connection, signal)
+        const metadata = await metadataFor(connection)
         const usedToken = token
         try {
           return await send(connection, stub(connection.stubs), request, metadata, signal)
@@ -222,7 +226,7 @@ export function createTransport<Stubs extends BaseStubs>(options: TransportOptio
 
     async open(stub, handlers, signal) {
       const connection = await connect()
-      const metadata = await metadataFor(connection, signal)
+      const metadata = await metadataFor(connection)
       const usedToken = token
       const call = stub(connection.stubs)(metadata)
       let open = true

@@ -8,7 +8,7 @@
  * - A stream that is silent is asked for progress; one that does not answer is dead, and so is its connection.
  * - Compaction and a changed store are outcomes that end the watch: its owner has to read again (S15).
  */
-import type { Logger } from 'pino'
+import type { Log } from '../runtime/log.ts'
 import { UnavailableError } from '../errors.ts'
 import type { ForbiddenError } from '../errors.ts'
 import type { EtcdClient } from './client.ts'
@@ -69,7 +69,7 @@ const MAX_PROBES = 256
 /** A progress request is not answered while a watch is catching up: ask again. */
 const SYNC_PROBE_MS = 50
 
-export function createWatcher(options: { readonly client: EtcdClient; readonly log: Logger }): Watcher {
+export function createWatcher(options: { readonly client: EtcdClient; readonly log: Log }): Watcher {
   const { client, log } = options
   const closing = new AbortController()
   const watches = new Set<Watch>()

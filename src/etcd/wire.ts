@@ -37,8 +37,8 @@ export interface WireRangeResponse {
 }
 interface WireResponseOp {
   readonly response_range?: WireRangeResponse
-  readonly response_put?: object
-  readonly response_delete_range?: { readonly deleted: string }
+  readonly response_put?: { readonly prev_kv: WireKeyValue | null }
+  readonly response_delete_range?: { readonly deleted: string; readonly prev_kvs: readonly WireKeyValue[] }
   readonly response_txn?: WireTxnResponse
 }
 export interface WireTxnResponse {
@@ -140,10 +140,15 @@ function opToWire(op: Op): object {
   switch (op.kind) {
     case 'put':
       return {
-        request_put: { key: Buffer.from(op.key), value: Buffer.from(op.value), lease: leaseToWire(op.lease) },
+        request_put: {
+          key: Buffer.from(op.key),
+          value: Buffer.from(op.value),
+          lease: leaseToWire(op.lease),
+          prev_kv: op.prevKv ?? false,
+        },
       }
     case 'delete':
-      return { request_delete_range: rangeToWire(op) }
+      return { request_delete_range: { ...rangeToWire(op), prev_kv: op.prevKv ?? false } }
     case 'range':
       return { request_range: rangeRequestToWire(op) }
     case 'txn':
@@ -181,9 +186,13 @@ export function rangeFromWire(response: WireRangeResponse): Extract<OpResult, { 
 
 function opResultFromWire(response: WireResponseOp): OpResult {
   if (response.response_range) return rangeFromWire(response.response_range)
-  if (response.response_put) return { kind: 'put' }
+  if (response.response_put) {
+    const { prev_kv: previous } = response.response_put
+    return previous === null ? { kind: 'put' } : { kind: 'put', previous: entryFromWire(previous) }
+  }
   if (response.response_delete_range) {
-    return { kind: 'delete', deleted: numberFromWire(response.response_delete_range.deleted) }
+    const { deleted, prev_kvs: previous } = response.response_delete_range
+    return { kind: 'delete', deleted: numberFromWire(deleted), previous: previous.map(entryFromWire) }
   }
   if (response.response_txn) return { kind: 'txn', result: branchFromWire(response.response_txn) }
   throw new InvariantError('etcd sent a result of an unknown kind')

@@ -6,6 +6,7 @@
 /** Where an IP address can be reached from. Names are `global`, but for `localhost`. */
 export type AddressScope = 'global' | 'loopback' | 'unspecified' | 'link-local'
 
+/** An address, taken apart and in its one canonical spelling. */
 export interface Address {
   readonly kind: 'ipv4' | 'ipv6' | 'name'
   /** Canonical, IPv6 without its brackets. */
@@ -16,6 +17,7 @@ export interface Address {
   readonly canonical: string
 }
 
+/** The address, or what is wrong with the text. */
 export type AddressResult = ({ readonly ok: true } & Address) | { readonly ok: false; readonly error: string }
 
 type Host = Pick<Address, 'kind' | 'host' | 'scope'>

@@ -35,6 +35,7 @@ export function addressOf(target: string, key: string): string {
   return key.slice(target.length + 1)
 }
 
+/** What is under a target at one key. */
 export interface EndpointKey {
   /** What follows `target + "/"`. */
   readonly suffix: string

@@ -5,7 +5,10 @@
  */
 import type { GrpcServiceSpec } from '../crds/grpc-service.ts'
 import type { Problem } from '../crds/problem.ts'
-import { encodeEndpoint, encodeJson, endpointKey, parseAddress } from '../naming/index.ts'
+import { parseAddress } from '../naming/address.ts'
+import { encodeEndpoint } from '../naming/endpoint.ts'
+import { encodeJson } from '../naming/json-encode.ts'
+import { endpointKey } from '../naming/key.ts'
 import { podAddresses } from './pod-address.ts'
 import type { EndpointSource, PodSource } from './sources.ts'
 

@@ -4,7 +4,7 @@
  */
 import type { GrpcServiceSpec } from '../crds/grpc-service.ts'
 import type { Problem } from '../crds/problem.ts'
-import { parseHostPort } from '../naming/index.ts'
+import { parseHostPort } from '../naming/address.ts'
 import type { PodSource } from './sources.ts'
 
 type PodsSpec = NonNullable<GrpcServiceSpec['pods']>

@@ -4,7 +4,7 @@
  * then deletes. Keeps: S2 (the guards), S7, S11 (the Record brackets its leases).
  */
 import type { Compare, LeaseId, Op, Txn } from '../etcd/kv.ts'
-import { targetRange } from '../naming/index.ts'
+import { targetRange } from '../naming/key.ts'
 import type { Diff } from './diff.ts'
 import { ownedLeases, type Observed } from './observed.ts'
 import { encodeRecord, recordKey, type RecordLease, type ServiceRecord, type StoredRecord } from './record.ts'

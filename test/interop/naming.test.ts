@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { startEtcd, type Etcd } from '../../dev/control-plane/etcd.ts'
 import { freePort } from '../../dev/control-plane/free-port.ts'
-import { encodeEndpoint, endpointKey } from '../../src/naming/index.ts'
+import { encodeEndpoint } from '../../src/naming/endpoint.ts'
+import { endpointKey } from '../../src/naming/key.ts'
 import { goList, startGoClient, startGoServer, startGoWatch, type GoProgram } from '../support/go-client.ts'
 
 const METADATA: unknown = { 'zone<a>': 'ü', weight: 1.5, tags: [null, true, 'a&b'] }

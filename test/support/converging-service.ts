@@ -1,6 +1,6 @@
 /** One service converging on the store model, as `grpc-service.ts` does it with the real one: plan, grant or commit, again. */
 import type { Entry } from '../../src/etcd/kv.ts'
-import { targetRange } from '../../src/naming/index.ts'
+import { targetRange } from '../../src/naming/key.ts'
 import type { LeaseHealth, Observed } from '../../src/plan/observed.ts'
 import { plan, type Plan } from '../../src/plan/plan.ts'
 import { decodeRecord, recordKey, type StoredRecord } from '../../src/plan/record.ts'

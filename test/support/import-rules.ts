@@ -14,16 +14,29 @@ export interface Import {
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'errors.ts': [],
   'version.ts': [],
-  'config.ts': ['errors.ts', 'version.ts', 'naming'],
+  config: ['errors.ts'],
+  'config.ts': ['config'],
   crds: ['naming'],
   naming: ['errors.ts', 'etcd', 'runtime'],
   plan: ['crds', 'naming', 'types:etcd/kv.ts'],
   runtime: [],
-  etcd: ['errors.ts', 'runtime', 'naming', 'plan'],
+  etcd: ['errors.ts', 'runtime'],
   kube: ['errors.ts', 'runtime', 'crds'],
   controllers: ['errors.ts', 'version.ts', 'runtime', 'crds', 'naming', 'plan', 'etcd', 'kube', 'types:config.ts'],
-  cli: ['errors.ts', 'config.ts', 'version.ts', 'runtime', 'crds', 'naming', 'plan', 'etcd', 'kube', 'controllers'],
-  'main.ts': ['errors.ts', 'config.ts', 'version.ts', 'cli'],
+  cli: [
+    'errors.ts',
+    'config.ts',
+    'config',
+    'version.ts',
+    'runtime',
+    'crds',
+    'naming',
+    'plan',
+    'etcd',
+    'kube',
+    'controllers',
+  ],
+  'main.ts': ['errors.ts', 'config', 'version.ts', 'cli'],
 }
 
 /** Packages with one door: where they may be imported. */
@@ -34,7 +47,29 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** The part of naming/ that talks to etcd; everything else there is pure. */
-const NAMING_IO = new Set(['naming/manager.ts', 'naming/resolver.ts'])
+const NAMING_IO = new Set(
+  [
+    'connection',
+    'index',
+    'manager',
+    'registration',
+    'resolved-target',
+    'resolver',
+    'sigterm',
+    'target-watches',
+    'watch-queue',
+  ].map((name) => `naming/${name}.ts`),
+)
+
+/** What is pure outside the pure folders. */
+const ALSO_PURE = new Set(['errors.ts', 'etcd/nest.ts'])
+
+/** All that an application gets with `grpc-etcd-operator/naming`: nothing of Kubernetes. */
+const PUBLISHED = {
+  entry: 'naming/index.ts',
+  folders: ['naming', 'etcd', 'runtime', 'errors.ts'],
+  packages: ['etcd3', '@grpc/grpc-js'],
+}
 
 /** Packages that are functions over data. */
 const PURE_PACKAGES: Readonly<Record<string, readonly string[]>> = { crds: ['zod'], plan: [], naming: [] }
@@ -85,8 +120,7 @@ function problemOf(file: string, { specifier, typeOnly }: Import): string | unde
     if (target.startsWith('..')) return 'imports from outside src/'
     if (!mayImport(file, target, typeOnly))
       return `${folderOf(file)} may not import ${typeOnly ? 'types of ' : ''}${target}`
-    if (isPure(file) && !typeOnly && folderOf(target) === 'naming' && !isPure(target))
-      return `is pure and ${target} is not`
+    if (isPure(file) && !typeOnly && !isPure(target) && !ALSO_PURE.has(target)) return `is pure and ${target} is not`
     return undefined
   }
   const name = packageName(specifier)
@@ -134,5 +168,24 @@ export function violationsOf(files: ReadonlyMap<string, string>): readonly strin
     for (const [call] of withoutComments(source).matchAll(IMPURE_CALLS))
       problems.push(`${file}: is pure and ${call} is not`)
   }
-  return [...problems, ...cyclesOf(graph).map((cycle) => `cycle: ${cycle}`)]
+  return [...problems, ...cyclesOf(graph).map((cycle) => `cycle: ${cycle}`), ...publishedProblems(files)]
+}
+
+/** Types count too: an application's compiler reads them. */
+function publishedProblems(files: ReadonlyMap<string, string>): readonly string[] {
+  const { entry, folders, packages } = PUBLISHED
+  const problems: string[] = []
+  const reached = new Set(files.has(entry) ? [entry] : [])
+  for (const file of reached) {
+    for (const { specifier } of importsOf(files.get(file) ?? '')) {
+      const target = posix.normalize(posix.join(posix.dirname(file), specifier))
+      const isOurs = specifier.startsWith('.')
+      const isAllowed = isOurs
+        ? folders.includes(folderOf(target))
+        : specifier.startsWith('node:') || packages.includes(packageName(specifier))
+      if (!isAllowed) problems.push(`${file}: is part of the published library and ${specifier} is not for it`)
+      if (isOurs) reached.add(target)
+    }
+  }
+  return problems
 }

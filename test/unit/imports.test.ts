@@ -57,6 +57,27 @@ describe('a planted violation is reported', () => {
       want: ['naming/key.ts: naming may not import crds/a.ts'],
     },
     {
+      name: 'an application would have to install pino for a type',
+      files: {
+        'naming/index.ts': "export { a } from './connection.ts'",
+        'naming/connection.ts': "import '../etcd/link.ts'",
+        'etcd/link.ts': "import type { Logger } from 'pino'",
+      },
+      want: ['etcd/link.ts: is part of the published library and pino is not for it'],
+    },
+    {
+      name: 'the published library reaches the plan through etcd',
+      files: {
+        'naming/index.ts': "export { a } from '../etcd/committer.ts'",
+        'etcd/committer.ts': "import '../plan/txn.ts'",
+        'plan/txn.ts': '',
+      },
+      want: [
+        'etcd/committer.ts: etcd may not import plan/txn.ts',
+        'etcd/committer.ts: is part of the published library and ../plan/txn.ts is not for it',
+      ],
+    },
+    {
       name: 'etcd knows the cluster',
       files: { 'etcd/mirror.ts': "import type {\n  Store,\n} from '../kube/store.ts'", 'kube/store.ts': '' },
       want: ['etcd/mirror.ts: etcd may not import types of kube/store.ts'],

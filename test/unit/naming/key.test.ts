@@ -2,17 +2,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import {
-  compareUtf8,
-  endpointKey,
-  isTarget,
-  joinAddress,
-  overlaps,
-  parseAddress,
-  parseEndpointKey,
-  parseTarget,
-  targetRange,
-} from '../../../src/naming/index.ts'
+import { joinAddress, parseAddress } from '../../../src/naming/address.ts'
+import { endpointKey, isTarget, overlaps, parseEndpointKey, parseTarget, targetRange } from '../../../src/naming/key.ts'
+import { compareUtf8 } from '../../../src/naming/utf8.ts'
 
 const segment = fc.stringMatching(/^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/)
 const target = fc.array(segment, { minLength: 1, maxLength: 4 }).map((segments) => segments.join('/'))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import { overlaps } from '../../../src/naming/index.ts'
+import { overlaps } from '../../../src/naming/key.ts'
 import { ancestors, winningRival, type Claim } from '../../../src/plan/conflict.ts'
 
 function claim(key: string, createdAt: string, incumbent = false): Claim {

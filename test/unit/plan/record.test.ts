@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import { decodeEndpoint } from '../../../src/naming/index.ts'
+import { decodeEndpoint } from '../../../src/naming/endpoint.ts'
 import { decodeRecord, encodeRecord, recordKey } from '../../../src/plan/record.ts'
 
 const statePrefix = '_grpcetcd/default/'

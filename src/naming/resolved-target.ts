@@ -1,0 +1,112 @@
+/**
+ * What the channels to one target are told: the addresses, or that there are none and why. Shared by all channels of a registration.
+ *
+ * - Only a list that differs is told: grpc-js builds every connection of round_robin anew for each.
+ * - An error is told only as long as no list was ever known; after that the last one stays in force while etcd is away, also over a time
+ *   when no channel was there to listen (they go idle).
+ * - An empty target is an answer like any other, at first and later, except for the grace time.
+ */
+import type { Log } from '../runtime/log.ts'
+import { addressesOf } from './addresses.ts'
+import type { TargetWatches } from './target-watches.ts'
+
+export type Resolution =
+  | { readonly kind: 'addresses'; readonly addrs: readonly string[] }
+  /** Never resolved. */
+  | { readonly kind: 'failed'; readonly error: Error }
+
+export interface ResolvedTarget {
+  /** Tells the present resolution if there is one, then each other one; never before it returned. @returns what ends it */
+  listen(listener: (resolution: Resolution) => void): () => void
+}
+
+export interface ResolvedTargetOptions {
+  readonly target: string
+  readonly targets: TargetWatches
+  readonly emptyGraceMs: number
+  /** Of the order of addresses. */
+  readonly seed: number
+  readonly log: Log
+}
+
+/** After this long without an answer of etcd the list of an earlier time is used. */
+const REMEMBER_AFTER_MS = 1_000
+
+export function createResolvedTarget(options: ResolvedTargetOptions): ResolvedTarget {
+  const log = options.log.child({ target: options.target })
+  const listeners = new Set<(resolution: Resolution) => void>()
+  let resolution: Resolution | undefined
+  /** The last list that etcd told, kept while nobody listens. */
+  let remembered: Resolution | undefined
+  let stop: (() => void) | undefined
+
+  function start(): () => void {
+    let empty: NodeJS.Timeout | undefined
+    const recall = setTimeout(() => {
+      if (remembered !== undefined) tell(remembered)
+    }, REMEMBER_AFTER_MS)
+    const unfollow = options.targets.follow(options.target, {
+      onChange(_updates, _revision, view) {
+        clearTimeout(recall)
+        const { addrs, undialable } = addressesOf(view.endpoints(), options.seed)
+        if (undialable.length > 0) log.warn({ addrs: undialable }, 'not an address that can be dialled: skipped')
+        clearTimeout(empty)
+        const publish = () => {
+          tell((remembered = { kind: 'addresses', addrs }))
+        }
+        const holds = addrs.length === 0 && known().length > 0
+        if (holds && remembered !== undefined && options.emptyGraceMs > 0) {
+          tell(remembered)
+          log.warn({ graceMs: options.emptyGraceMs }, 'target is empty: the last addresses are kept for a time')
+          empty = setTimeout(publish, options.emptyGraceMs)
+        } else publish()
+      },
+      onProblem(error) {
+        if (resolution?.kind === 'addresses') return
+        tell(remembered ?? { kind: 'failed', error })
+      },
+    })
+    return () => {
+      clearTimeout(recall)
+      clearTimeout(empty)
+      unfollow()
+    }
+  }
+
+  function known(): readonly string[] {
+    return remembered?.kind === 'addresses' ? remembered.addrs : []
+  }
+
+  function tell(next: Resolution): void {
+    if (resolution !== undefined && same(resolution, next)) return
+    resolution = next
+    for (const listener of listeners) listener(next)
+  }
+
+  return {
+    listen(listener) {
+      listeners.add(listener)
+      stop ??= start()
+      const present = resolution
+      if (present !== undefined) {
+        queueMicrotask(() => {
+          if (listeners.has(listener)) listener(resolution ?? present)
+        })
+      }
+      return () => {
+        listeners.delete(listener)
+        if (listeners.size > 0) return
+        stop?.()
+        stop = undefined
+        resolution = undefined
+      }
+    },
+  }
+}
+
+function same(a: Resolution, b: Resolution): boolean {
+  if (a.kind === 'failed' || b.kind === 'failed') {
+    return a.kind === 'failed' && b.kind === 'failed' && a.error.message === b.error.message
+  }
+  return a.addrs.length === b.addrs.length && a.addrs.every((addr, index) => addr === b.addrs[index])
+}

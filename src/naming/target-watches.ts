@@ -1,0 +1,138 @@
+/**
+ * The targets that somebody in this process follows, each read and watched once however many follow it. The watch stream is there only
+ * while one of them is, so that a process that follows nothing can end.
+ *
+ * While etcd is away the last known set stays in force; it changes only by what etcd said (`etcd/mirror.ts` heals compaction, restored and
+ * replaced stores).
+ */
+import { UnavailableError } from '../errors.ts'
+import type { EtcdClient } from '../etcd/client.ts'
+import type { Revision } from '../etcd/kv.ts'
+import { createMirrors } from '../etcd/mirror.ts'
+import type { Mirror, MirrorOptions } from '../etcd/mirror.ts'
+import { createWatcher } from '../etcd/watch.ts'
+import type { Log } from '../runtime/log.ts'
+import { targetRange } from './key.ts'
+import { EndpointView } from './view.ts'
+import type { WatchUpdate } from './view.ts'
+
+/** None is called before `follow` has returned. */
+export interface Follower {
+  /** First the whole set, as adds in key order; then what changed, in whole revisions. */
+  readonly onChange: (updates: readonly WatchUpdate[], revision: Revision, view: EndpointView) => void
+  /** It could not be read, or the watch was refused; it is tried again. */
+  readonly onProblem: (problem: Error) => void
+}
+
+export interface TargetWatches {
+  /** @returns what ends it */
+  follow(target: string, follower: Follower): () => void
+  close(): void
+}
+
+interface TargetWatch {
+  readonly follow: (follower: Follower) => () => void
+  readonly close: () => void
+}
+
+export function createTargetWatches(client: EtcdClient, log: Log): TargetWatches {
+  const targets = new Map<string, TargetWatch>()
+  let closed = false
+  let stream: { open(options: MirrorOptions): Mirror; close(): void } | undefined
+
+  function openStream() {
+    const watcher = createWatcher({ client, log })
+    const mirrors = createMirrors({ kv: client, watcher, log })
+    return {
+      open: (options: MirrorOptions) => mirrors.open(options),
+      close: () => {
+        watcher.close()
+      },
+    }
+  }
+
+  function openTarget(target: string): TargetWatch {
+    const view = new EndpointView()
+    const followers = new Set<Follower>()
+    /** Those that have been told the whole set. */
+    const told = new Set<Follower>()
+    let known = false
+    stream ??= openStream()
+    const mirror = stream.open({
+      range: targetRange(target),
+      onChange(changedKeys) {
+        const { updates, skipped } = view.apply(mirror.entries, changedKeys)
+        for (const each of skipped) log.warn({ ...each }, 'not an endpoint: skipped')
+        const isFirst = !known
+        known = true
+        if (isFirst) for (const follower of followers) tell(follower)
+        else if (updates.length > 0) for (const follower of told) follower.onChange(updates, mirror.observed, view)
+      },
+      onProblem(problem) {
+        for (const follower of followers) follower.onProblem(problem)
+      },
+    })
+
+    function tell(follower: Follower): void {
+      if (!followers.has(follower) || told.has(follower)) return
+      told.add(follower)
+      follower.onChange(view.snapshot(), mirror.observed, view)
+    }
+
+    function leave(follower: Follower): void {
+      told.delete(follower)
+      if (!followers.delete(follower) || followers.size > 0) return
+      targets.delete(target)
+      mirror.close()
+      if (targets.size > 0) return
+      stream?.close()
+      stream = undefined
+    }
+
+    return {
+      follow(follower) {
+        followers.add(follower)
+        if (known)
+          queueMicrotask(() => {
+            tell(follower)
+          })
+        const { problem } = mirror
+        if (problem !== null)
+          queueMicrotask(() => {
+            if (followers.has(follower)) follower.onProblem(problem)
+          })
+        return () => {
+          leave(follower)
+        }
+      },
+      close: () => {
+        mirror.close()
+      },
+    }
+  }
+
+  return {
+    follow(target, follower) {
+      if (closed) {
+        const details = { code: 'closed', target: 'etcd' }
+        queueMicrotask(() => {
+          follower.onProblem(new UnavailableError('the connection to etcd was closed', details))
+        })
+        return () => undefined
+      }
+      let watch = targets.get(target)
+      if (watch === undefined) {
+        watch = openTarget(target)
+        targets.set(target, watch)
+      }
+      return watch.follow(follower)
+    },
+    close() {
+      closed = true
+      for (const watch of targets.values()) watch.close()
+      targets.clear()
+      stream?.close()
+      stream = undefined
+    },
+  }
+}
