@@ -5,39 +5,55 @@ const OLDEST_NODE = 24
 
 const help = `grpc-etcd: gRPC services in etcd, as etcd's own gRPC naming has them.
 
-Usage: grpc-etcd <command> [options]
+Usage: grpc-etcd <command> [flags]
 
 Commands:
-  operator   run the Kubernetes operator (grpc-etcd operator --help)
+  list       show the endpoints of a target
+  watch      show the endpoints of a target, then every change
+  put        add an endpoint to a target, or replace it
+  delete     take an endpoint away from a target
+  operator   run the Kubernetes operator
   version    print the version
+
+grpc-etcd <command> --help tells more. Exit codes: 0 done, 1 failed, 2 wrong usage or settings.
 `
 
+/** Loaded when they are asked for: nobody who lists endpoints waits for Kubernetes' client. */
+const commands: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {
+  list: async (argv) => (await import('./cli/list.ts')).list(argv),
+  watch: async (argv) => (await import('./cli/watch.ts')).watch(argv),
+  put: async (argv) => (await import('./cli/put.ts')).put(argv),
+  delete: async (argv) => (await import('./cli/delete.ts')).deleteEndpoint(argv),
+  async operator(argv) {
+    await (await import('./cli/operator.ts')).operator(argv)
+    return 0
+  },
+  async version() {
+    const { version } = await import('./version.ts')
+    process.stdout.write(`grpc-etcd ${version}\n`)
+    return 0
+  },
+  async help() {
+    process.stdout.write(help)
+    return 0
+  },
+}
+
+const OPTIONS: Readonly<Record<string, string>> = { '--help': 'help', '-h': 'help', '--version': 'version' }
+
 async function main(argv: readonly string[]): Promise<number> {
-  const [command, ...rest] = argv
-  switch (command) {
-    case 'operator': {
-      const { operator } = await import('./cli/operator.ts')
-      await operator(rest)
-      return 0
-    }
-    case 'version':
-    case '--version': {
-      const { version } = await import('./version.ts')
-      process.stdout.write(`grpc-etcd ${version}\n`)
-      return 0
-    }
-    case '--help':
-    case '-h':
-    case 'help':
-      process.stdout.write(help)
-      return 0
-    case undefined:
-      process.stderr.write(help)
-      return 2
-    default:
-      process.stderr.write(`grpc-etcd: there is no command "${command}"; see grpc-etcd --help\n`)
-      return 2
+  const [given, ...rest] = argv
+  if (given === undefined) {
+    process.stderr.write(help)
+    return 2
   }
+  const name = OPTIONS[given] ?? given
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (command !== undefined) return command(rest)
+  const { didYouMean } = await import('./config/did-you-mean.ts')
+  const suggestion = didYouMean(given, Object.keys(commands))
+  process.stderr.write(`grpc-etcd: there is no command "${given}"${suggestion}; see grpc-etcd --help\n`)
+  return 2
 }
 
 const node = Number(process.versions.node.split('.')[0])

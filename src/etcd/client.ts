@@ -6,10 +6,10 @@
 import { isIP } from 'node:net'
 import { checkServerIdentity } from 'node:tls'
 import { credentials } from '@grpc/grpc-js'
-import type { ChannelOptions, Client, ServiceClientConstructor } from '@grpc/grpc-js'
+import type { ChannelCredentials, ChannelOptions, Client, ServiceClientConstructor } from '@grpc/grpc-js'
 import { Etcd3 } from 'etcd3'
 import type { Log } from '../runtime/log.ts'
-import { RejectedError } from '../errors.ts'
+import { describeError, ForbiddenError, RejectedError } from '../errors.ts'
 import type { Kv, LeaseId } from './kv.ts'
 import type { Secrets, SecretSources } from './secrets.ts'
 import type { KeepAliveMessage, Stream, StreamHandlers, WatchMessage, WatchRequest } from './streams.ts'
@@ -187,11 +187,7 @@ async function dial(endpoint: URL, secrets: Secrets, generation: number, serverN
     ...(secure && { 'grpc.ssl_target_name_override': serverName ?? sniOf(endpoint) }),
     ...(serverName !== undefined && { 'grpc.default_authority': serverName }),
   }
-  const channelCredentials = secure
-    ? credentials.createSsl(secrets.ca ?? null, secrets.key ?? null, secrets.cert ?? null, {
-        checkServerIdentity: (_, certificate) => checkServerIdentity(serverName ?? hostOf(endpoint), certificate),
-      })
-    : credentials.createInsecure()
+  const channelCredentials = secure ? createTls(endpoint, secrets, serverName) : credentials.createInsecure()
   const codec = new Codec()
   const connect = async (name: Parameters<Codec['service']>[0]): Promise<Client> => {
     const Service = await codec.service(name)
@@ -219,6 +215,19 @@ async function dial(endpoint: URL, secrets: Secrets, generation: number, serverN
     close: () => {
       for (const client of clients) client.close()
     },
+  }
+}
+
+/** @throws ForbiddenError `unusable-certificate` for what is no PEM, or a key of another certificate (both are replaced one after the other) */
+function createTls(endpoint: URL, { ca, key, cert }: Secrets, serverName?: string): ChannelCredentials {
+  try {
+    return credentials.createSsl(ca ?? null, key ?? null, cert ?? null, {
+      checkServerIdentity: (_, certificate) => checkServerIdentity(serverName ?? hostOf(endpoint), certificate),
+    })
+  } catch (cause) {
+    const target = `etcd ${endpoint.origin}`
+    const message = `${target}: the TLS certificates given can not be used: ${describeError(cause)}`
+    throw new ForbiddenError(message, { code: 'unusable-certificate', target, cause })
   }
 }
 

@@ -2,8 +2,9 @@
  * Calls and streams to one etcd cluster: which connection they go by, with which token and deadline, and what their failure means.
  *
  * A connection is one TCP connection to one endpoint and disposable. It is replaced, at the next endpoint, when it does not answer, when
- * the server is not reachable and there is another, and when the certificate files changed. Streams that still live on a replaced
- * connection may finish there. Reads are linearizable, so it does not matter which member answers.
+ * the server is not reachable and there is another, and when the certificate files changed. A call that was not applied for certain goes on
+ * there at once. Streams that still live on a replaced connection may finish there. Reads are linearizable, so it does not matter which
+ * member answers.
  */
 import { Metadata, status as grpcStatus } from '@grpc/grpc-js'
 import type { CallOptions, ClientDuplexStream, ClientUnaryCall, ServiceError } from '@grpc/grpc-js'
@@ -131,7 +132,8 @@ export function createTransport<Stubs extends BaseStubs>(options: TransportOptio
     try {
       const { stubs } = connection
       const { signal } = new AbortController()
-      return (await send(connection, stubs.authenticate, { name, password }, new Metadata(), signal)).token
+      const deadline = Date.now() + options.requestTimeoutMs
+      return (await send(connection, stubs.authenticate, { name, password }, new Metadata(), deadline, signal)).token
     } catch (error) {
       // Not switched on (yet): go without; once it is, the refusal of the first call brings us back here.
       if (isServiceError(error) && error.details.includes('authentication is not enabled')) return undefined
@@ -149,6 +151,7 @@ export function createTransport<Stubs extends BaseStubs>(options: TransportOptio
     stub: Unary<Response>,
     request: object,
     metadata: Metadata,
+    deadline: number,
     signal: AbortSignal,
   ): Promise<Response> {
     if (signal.aborted) {
@@ -161,7 +164,7 @@ export function createTransport<Stubs extends BaseStubs>(options: TransportOptio
     }
     const sentAtMs = performance.now()
     const { promise, resolve, reject } = Promise.withResolvers<Response>()
-    const call = stub(request, metadata, { deadline: Date.now() + options.requestTimeoutMs }, (error, response) => {
+    const call = stub(request, metadata, { deadline }, (error, response) => {
       if (error === null) resolve(response)
       else reject(error)
     })
@@ -208,18 +211,28 @@ export function createTransport<Stubs extends BaseStubs>(options: TransportOptio
 
   return {
     async call(stub, request, kind, signal) {
-      for (let attempt = 1; ; attempt++) {
+      const deadline = Date.now() + options.requestTimeoutMs
+      let others = endpoints.length - 1
+      let renewed = username === undefined
+      for (;;) {
         const connection = await connect()
-        const metadata = await metadataFor(connection)
-        const usedToken = token
+        let usedToken: typeof token
         try {
-          return await send(connection, stub(connection.stubs), request, metadata, signal)
+          const metadata = await metadataFor(connection)
+          usedToken = token
+          return await send(connection, stub(connection.stubs), request, metadata, deadline, signal)
         } catch (error) {
-          if (attempt > 1 || username === undefined || !isServiceError(error) || !isStaleToken(error.details)) {
-            throw await ours(error, connection, kind)
+          if (!renewed && isServiceError(error) && isStaleToken(error.details)) {
+            // Refused before anything was done, so repeating is safe for writes too.
+            if (token === usedToken) token = undefined
+            renewed = true
+            continue
           }
-          // Refused before anything was done, so repeating is safe for writes too.
-          if (token === usedToken) token = undefined
+          const failure = await ours(error, connection, kind)
+          // Not applied for certain: another member may be there.
+          const canMove = failure instanceof UnavailableError && failure.code === 'UNAVAILABLE'
+          if (!canMove || others-- === 0) throw failure
+          await drop(connection, 'unreachable')
         }
       }
     },

@@ -67,6 +67,11 @@ describe('the configuration', () => {
       argv: ['--etcd-endpoints', 'a:2379'],
       says: /--etcd-endpoints: "a:2379": must be http:/,
     },
+    {
+      name: 'a port of an endpoint that is none',
+      argv: ['--etcd-endpoints', 'http://a:99999'],
+      says: /must be http:/,
+    },
     { name: 'an endpoint without a port', argv: ['--etcd-endpoints', 'http://a'], says: /must be http:\/\/host:port/ },
     {
       name: 'a certificate without its key',

@@ -27,16 +27,21 @@ describe('TLS', () => {
     await rm(directory, { recursive: true })
   })
 
-  function client(files: string, options: { readonly serverName?: string; readonly anonymous?: boolean } = {}) {
+  function options(files: string) {
     const path = (name: string) => join(directory, files, name)
-    return createEtcdClient({
+    return {
       endpoints: [etcd?.endpoint ?? ''],
       caFile: path('ca.crt'),
-      ...(options.anonymous === true ? {} : { certFile: path('client.crt'), keyFile: path('client.key') }),
-      serverName: options.serverName,
+      certFile: path('client.crt'),
+      keyFile: path('client.key'),
       requestTimeoutMs: 5_000,
-      log: silent,
-    })
+    }
+  }
+
+  function client(files: string, given: { readonly serverName?: string; readonly anonymous?: boolean } = {}) {
+    const { certFile, keyFile, ...rest } = options(files)
+    const own = given.anonymous === true ? {} : { certFile, keyFile }
+    return createEtcdClient({ ...rest, ...own, serverName: given.serverName, log: silent })
   }
 
   test('a client with the right certificates is served, also by another of the server certificate’s names', async () => {
@@ -48,11 +53,11 @@ describe('TLS', () => {
   })
 
   test('a server that can not be trusted is forbidden, not merely unavailable', async () => {
-    for (const [files, options] of [
+    for (const [files, given] of [
       ['other', {}],
       ['right', { serverName: 'not-its-name' }],
     ] as const) {
-      const wrong = client(files, options)
+      const wrong = client(files, given)
       await assert.rejects(
         wrong.status(soon()),
         (error) => error instanceof ForbiddenError && error.code === 'bad-certificate',
@@ -65,6 +70,16 @@ describe('TLS', () => {
     const anonymous = client('right', { anonymous: true })
     await assert.rejects(anonymous.status(soon()))
     anonymous.close()
+  })
+
+  test('a key of another certificate, as in the middle of a rotation, is forbidden until the files fit', async () => {
+    const keyFile = join(directory, 'other', 'client.key')
+    const torn = createEtcdClient({ ...options('right'), keyFile, log: silent })
+    await assert.rejects(
+      torn.status(soon()),
+      (error) => error instanceof ForbiddenError && error.code === 'unusable-certificate',
+    )
+    torn.close()
   })
 
   test('replaced certificate files are used without a new client', async () => {
