@@ -41,8 +41,9 @@ build: install ## dist/: the one-file program and the library
 	@npm run --silent build
 
 .PHONY: bench
-bench: build ## measure propagation against the bare pipeline
+bench: build ## measure propagation against the bare pipeline, and the naming library against Go's (4 min)
 	@$(NODE) bench/propagation.ts
+	@$(NODE) bench/naming.ts
 
 .PHONY: up
 up: build ## start a control plane to play with; prints what to export

@@ -1,24 +1,21 @@
 /**
  * `make bench`: how long from a Pod's readiness to its key in etcd, as an independent watcher sees it, at 50 changes a second; the operator
  * against the bare pipeline, in turns of a few seconds in the same run, so that whatever else the machine does hits both alike. Then what
- * the operator writes: per change, while nothing changes, and at a restart. It reports and does not judge: exit code 0 unless it breaks.
+ * the operator writes: per change, while nothing changes, and at a restart.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 
 import { startApiServer } from '../dev/control-plane/api-server.ts'
 import { startEtcd } from '../dev/control-plane/etcd.ts'
 import { startBuiltOperator } from '../dev/demo/operator.ts'
-import { supervise, untilReady, type SupervisedProcess } from '../dev/supervised-process.ts'
 import { checkout } from '../dev/tools/catalogue.ts'
 import { formatSeconds } from '../dev/tools/progress.ts'
 import { monotonicMs } from './clock.ts'
 import { connectCluster } from './cluster.ts'
 import { Measurement } from './measurement.ts'
 import { printReport } from './report.ts'
+import { runBench } from './stage.ts'
 import { NAMESPACE, SERVICES, changesOf, grpcServiceManifest, podsOf, type Group } from './workload.ts'
 
 const CHANGES_PER_SECOND = 50
@@ -28,17 +25,12 @@ const TURN_MS = 3_000
 const QUIET_MS = 60_000
 /** How long after a restart a late write still counts. */
 const RESTART_QUIET_MS = 5_000
-const SETTLE_TIMEOUT_MS = 30_000
 
 const ENDPOINTS = `${NAMESPACE}/`
 const RECORDS = '_grpcetcd/default/services/'
 const MARK = '~mark'
 
-const startedAt = performance.now()
-const running: { readonly stop: () => unknown }[] = []
-const state = mkdtempSync(join(tmpdir(), 'grpc-etcd-bench-'))
-
-async function run(): Promise<void> {
+await runBench(async ({ keep, startProgram, until, say }) => {
   say('starting the servers')
   const etcd = keep(await startEtcd())
   const api = keep(await startApiServer())
@@ -51,7 +43,7 @@ async function run(): Promise<void> {
   const pipeline = [`--server=${api.url}`, `--ca=${api.caFile}`, `--token=${api.token}`, `--etcd=${etcd.endpoint}`]
   await startProgram('bare-pipeline.ts', pipeline, () => undefined)
   let operator = await startBuiltOperator({ kubeconfig: api.kubeconfig, etcdEndpoint: etcd.endpoint })
-  running.push({ stop: async () => operator.stop() })
+  keep({ stop: async () => operator.stop() })
 
   /** Resolves when the observer has seen everything that was written before the call. */
   let marks = 0
@@ -130,57 +122,4 @@ async function run(): Promise<void> {
     quietWrites,
     restartWrites,
   })
-}
-
-function keep<Handle extends { readonly stop: () => unknown }>(handle: Handle): Handle {
-  running.push(handle)
-  return handle
-}
-
-async function startProgram(file: string, args: readonly string[], onLine: (line: string) => void): Promise<void> {
-  let ready = false
-  const child: SupervisedProcess = supervise({
-    command: process.execPath,
-    args: [fileURLToPath(new URL(file, import.meta.url)), ...args],
-    logFile: join(state, `${file}.log`),
-    onLine: (line) => {
-      if (line === 'ready') ready = true
-      else onLine(line)
-    },
-  })
-  keep(child)
-  await untilReady(child, async () => ready)
-  void reportEnd(file, child)
-}
-
-async function reportEnd(file: string, child: SupervisedProcess): Promise<void> {
-  const { code } = await child.exited()
-  if (code !== null) broken.reject(new Error(`${file} ended with code ${code}:\n${await child.logTail()}`))
-}
-
-async function until(what: string, reached: () => boolean): Promise<void> {
-  const deadline = performance.now() + SETTLE_TIMEOUT_MS
-  while (!reached()) {
-    if (performance.now() > deadline) throw new Error(`not within ${SETTLE_TIMEOUT_MS} ms: ${what}`)
-    await sleep(20)
-  }
-}
-
-function say(text: string): void {
-  console.log(`${formatSeconds((performance.now() - startedAt) / 1000).padStart(6)}  ${text}`)
-}
-
-const broken = Promise.withResolvers<never>()
-const interrupted = new Promise<'interrupted'>((resolve) => {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve('interrupted'))
 })
-let exitCode = 0
-try {
-  if ((await Promise.race([run(), interrupted, broken.promise])) === 'interrupted') exitCode = 130
-} catch (error) {
-  exitCode = 1
-  console.error(`bench: ${error instanceof Error ? error.message : String(error)}`)
-}
-for (const each of running.splice(0).reverse()) await each.stop()
-rmSync(state, { recursive: true, force: true })
-process.exit(exitCode)

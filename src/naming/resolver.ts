@@ -6,7 +6,6 @@
 import { randomInt } from 'node:crypto'
 import { experimental, Metadata, status } from '@grpc/grpc-js'
 import { InvalidArgumentError } from '../errors.ts'
-import { parseDialAddress } from './addresses.ts'
 import { connect } from './connection.ts'
 import type { EtcdSource } from './connection.ts'
 import { createResolvedTarget } from './resolved-target.ts'
@@ -112,7 +111,7 @@ class ChannelResolver implements experimental.Resolver {
 
   #hand(resolution: Resolution): void {
     if (resolution.kind === 'failed') return this.#fail(resolution.error.message, this.#shared.serviceConfig)
-    const endpoints = resolution.addrs.flatMap(endpointOf)
+    const endpoints = resolution.addresses.map(({ dial }) => ({ addresses: [dial] }))
     if (endpoints.length > 0) {
       this.#listener({ ok: true, value: endpoints }, {}, this.#shared.serviceConfig, '')
       return
@@ -127,11 +126,6 @@ class ChannelResolver implements experimental.Resolver {
     const error = { code: status.UNAVAILABLE, details, metadata: new Metadata() }
     this.#listener({ ok: false, error }, {}, serviceConfig, '')
   }
-}
-
-function endpointOf(addr: string): readonly experimental.Endpoint[] {
-  const address = parseDialAddress(addr)
-  return address === undefined ? [] : [{ addresses: [address] }]
 }
 
 /** grpc-js took the name apart in its own way; put together again it is what the application wrote, for Go's way. */

@@ -66,11 +66,14 @@ export interface GoWatch extends GoProgram {
   readonly messages: readonly GoMessage[]
 }
 
-export interface GoDialOptions extends GoClientOptions {
-  /** Default 10. */
-  readonly callsPerSecond?: number
+export interface GoResolverOptions extends GoClientOptions {
   /** Default `round_robin`. */
   readonly policy?: 'pick_first' | 'round_robin'
+}
+
+export interface GoDialOptions extends GoResolverOptions {
+  /** Default 10. */
+  readonly callsPerSecond?: number
 }
 
 /** Dials `etcd:///target` with etcd's own resolver and calls the health service, without retries, until stopped. */
@@ -163,11 +166,12 @@ export interface GoResolver extends GoProgram {
   readonly residentBytes: () => Promise<number>
 }
 
-/** Dials `etcd:///target` with etcd's own resolver and round_robin, which connects to every address. */
-export async function startGoResolver(options: GoClientOptions): Promise<GoResolver> {
+/** Dials `etcd:///target` with etcd's own resolver; round_robin connects to every address. */
+export async function startGoResolver(options: GoResolverOptions): Promise<GoResolver> {
   const updates: GoResolution[] = []
   const sizes: number[] = []
-  const args = ['resolve', `-endpoint=${options.endpoint}`, options.target]
+  const { endpoint, policy = 'round_robin' } = options
+  const args = ['resolve', `-endpoint=${endpoint}`, `-policy=${policy}`, options.target]
   const program = await startProgram(options.version, args, (line) => {
     const said = resolutionSchema.parse(JSON.parse(line))
     if ('rssBytes' in said) sizes.push(said.rssBytes)

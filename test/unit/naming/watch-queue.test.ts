@@ -125,7 +125,8 @@ describe('a watch queue', () => {
           assert.equal(new Set(merged.map(({ key }) => key)).size, merged.length)
         }
       }),
-      { numRuns: 50 },
+      // Long sequences take minutes to make small: a failure is to be told soon.
+      { numRuns: 50, interruptAfterTimeLimit: 5_000, markInterruptAsFailure: true },
     )
   })
 })

@@ -41,7 +41,7 @@ func Main() {
 	name := os.Args[1]
 	flags := flag.NewFlagSet(name, flag.ExitOnError)
 	endpoint := flags.String("endpoint", "http://127.0.0.1:2379", "etcd")
-	policy := flags.String("policy", "round_robin", "load balancing: round_robin or pick_first (dial)")
+	policy := flags.String("policy", "round_robin", "load balancing: round_robin or pick_first (dial, resolve)")
 	rate := flags.Float64("rate", 10, "calls a second (dial)")
 	timeout := flags.Duration("timeout", 5*time.Second, "deadline of a call (dial)")
 	method := flags.String("method", "/grpc.health.v1.Health/Check", "method to call with an empty message (dial)")
@@ -68,7 +68,7 @@ func Main() {
 	case "dial":
 		dial(ctx, connect(*endpoint), argument, *policy, *method, *rate, *timeout)
 	case "resolve":
-		resolve(ctx, connect(*endpoint), argument)
+		resolve(ctx, connect(*endpoint), argument, *policy)
 	case "serve":
 		serve(ctx, argument)
 	case "codec":

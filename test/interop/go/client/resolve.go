@@ -18,8 +18,8 @@ import (
 	gresolver "google.golang.org/grpc/resolver"
 )
 
-// resolve connects to all endpoints of a target, and prints each list of addresses that etcd's resolver gives to grpc-go.
-func resolve(ctx context.Context, client *clientv3.Client, target string) {
+// resolve connects to a target, with round_robin to all its endpoints, and prints each list of addresses that etcd's resolver gives to grpc-go.
+func resolve(ctx context.Context, client *clientv3.Client, target, policy string) {
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGUSR1)
 	builder, err := resolver.NewBuilder(client)
@@ -27,7 +27,7 @@ func resolve(ctx context.Context, client *clientv3.Client, target string) {
 	connection, err := grpc.NewClient("etcd:///"+target,
 		grpc.WithResolvers(printingBuilder{builder}),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultServiceConfig(serviceConfig("round_robin")),
+		grpc.WithDefaultServiceConfig(serviceConfig(policy)),
 	)
 	check(err)
 	defer connection.Close()
