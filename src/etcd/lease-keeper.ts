@@ -71,25 +71,33 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   const due = new DueQueue<LeaseId>()
   /** Renewals without answer on the present stream, oldest first: etcd answers in order, one at a time. */
   let unanswered: Lease[] = []
+  /** The connection was lost: whatever comes back may be another store, or one without our leases. */
+  let recheck = false
 
   const link = createLink<LeaseId, KeepAliveMessage>({
     name: 'lease keep-alive',
     longestBackoffMs: 1_000,
     open: (handlers, signal) => client.openKeepAlive(handlers, signal),
-    onOpen: tick,
+    onOpen: () => {
+      if (recheck) for (const { id, lost: isLost } of leases.values()) if (!isLost) due.set(id, performance.now())
+      recheck = false
+      tick()
+    },
     onMessage: answered,
     onLost: lost,
     log,
   })
 
   function lost(error: unknown): void {
+    const refused = error instanceof ForbiddenError && error.code === 'permission-denied'
+    recheck ||= !refused
     const pending = unanswered
     unanswered = []
     for (const [index, lease] of pending.entries()) {
       lease.sentAtMs = undefined
       if (leases.get(lease.id) !== lease) continue
       // A refusal ends the whole stream; it was about the oldest renewal, and the others must not suffer from it again and again.
-      const culprit = index === 0 && error instanceof ForbiddenError && error.code === 'permission-denied'
+      const culprit = index === 0 && refused
       if (culprit) log.warn({ lease: lease.id, error: describeError(error) }, 'lease renewal refused')
       due.set(
         lease.id,

@@ -116,6 +116,7 @@ export class EndpointManager {
     const queue = createWatchQueue()
     let started = false
     const stop = this.#connection.targets.follow(this.target, {
+      isFresh: true,
       onChange(updates, revision) {
         started = true
         queue.push({ revision, updates })

@@ -38,7 +38,8 @@ export type RegistrationState =
 
 /**
  * Puts the endpoint at `endpointKey(target, endpoint.addr)` and keeps it there: while etcd is away it goes on trying, and after the lease was
- * lost it registers again. Whoever registers the same address last has the key.
+ * lost it registers again. Whoever registers the same address last has the key, and what somebody deletes by hand stays away until the lease is
+ * lost.
  *
  * @param signal gives up waiting for the first registration
  * @returns when the endpoint is in etcd for the first time

@@ -11,6 +11,7 @@ import type { Revision } from '../etcd/kv.ts'
 import { createMirrors } from '../etcd/mirror.ts'
 import type { Mirror, MirrorOptions } from '../etcd/mirror.ts'
 import { createWatcher } from '../etcd/watch.ts'
+import type { Watcher } from '../etcd/watch.ts'
 import type { Log } from '../runtime/log.ts'
 import { targetRange } from './key.ts'
 import { EndpointView } from './view.ts'
@@ -22,6 +23,8 @@ export interface Follower {
   readonly onChange: (updates: readonly WatchUpdate[], revision: Revision, view: EndpointView) => void
   /** It could not be read, or the watch was refused; it is tried again. */
   readonly onProblem: (problem: Error) => void
+  /** The first set holds every write that was acknowledged before; else it is what is known here, at once. */
+  readonly isFresh?: boolean | undefined
 }
 
 export interface TargetWatches {
@@ -38,17 +41,12 @@ interface TargetWatch {
 export function createTargetWatches(client: EtcdClient, log: Log): TargetWatches {
   const targets = new Map<string, TargetWatch>()
   let closed = false
-  let stream: { open(options: MirrorOptions): Mirror; close(): void } | undefined
+  let stream: { readonly watcher: Watcher; open(options: MirrorOptions): Mirror } | undefined
 
   function openStream() {
     const watcher = createWatcher({ client, log })
     const mirrors = createMirrors({ kv: client, watcher, log })
-    return {
-      open: (options: MirrorOptions) => mirrors.open(options),
-      close: () => {
-        watcher.close()
-      },
-    }
+    return { watcher, open: (options: MirrorOptions) => mirrors.open(options) }
   }
 
   function openTarget(target: string): TargetWatch {
@@ -56,8 +54,12 @@ export function createTargetWatches(client: EtcdClient, log: Log): TargetWatches
     const followers = new Set<Follower>()
     /** Those that have been told the whole set. */
     const told = new Set<Follower>()
+    /** Those that wait for `freshen`. */
+    const behind = new Set<Follower>()
+    const closing = new AbortController()
     let known = false
     stream ??= openStream()
+    const { watcher } = stream
     const mirror = stream.open({
       range: targetRange(target),
       onChange(changedKeys) {
@@ -74,25 +76,47 @@ export function createTargetWatches(client: EtcdClient, log: Log): TargetWatches
     })
 
     function tell(follower: Follower): void {
-      if (!followers.has(follower) || told.has(follower)) return
+      if (!followers.has(follower) || told.has(follower) || behind.has(follower)) return
       told.add(follower)
       follower.onChange(view.snapshot(), mirror.observed, view)
     }
 
+    /** The read that began the watch may be older than a write that this follower knows of. */
+    async function freshen(follower: Follower): Promise<void> {
+      behind.add(follower)
+      try {
+        await mirror.whenReady(closing.signal)
+        await watcher.sync(closing.signal)
+        behind.delete(follower)
+        tell(follower)
+      } catch (error) {
+        if (!followers.has(follower)) return
+        follower.onProblem(error instanceof Error ? error : new Error('not an Error was thrown', { cause: error }))
+      }
+    }
+
     function leave(follower: Follower): void {
       told.delete(follower)
+      behind.delete(follower)
       if (!followers.delete(follower) || followers.size > 0) return
       targets.delete(target)
-      mirror.close()
+      close()
       if (targets.size > 0) return
-      stream?.close()
+      stream?.watcher.close()
       stream = undefined
+    }
+
+    function close(): void {
+      closing.abort()
+      mirror.close()
     }
 
     return {
       follow(follower) {
+        const isFirst = followers.size === 0
         followers.add(follower)
-        if (known)
+        if (follower.isFresh === true && !isFirst) void freshen(follower)
+        else if (known)
           queueMicrotask(() => {
             tell(follower)
           })
@@ -105,9 +129,7 @@ export function createTargetWatches(client: EtcdClient, log: Log): TargetWatches
           leave(follower)
         }
       },
-      close: () => {
-        mirror.close()
-      },
+      close,
     }
   }
 
@@ -131,7 +153,7 @@ export function createTargetWatches(client: EtcdClient, log: Log): TargetWatches
       closed = true
       for (const watch of targets.values()) watch.close()
       targets.clear()
-      stream?.close()
+      stream?.watcher.close()
       stream = undefined
     },
   }

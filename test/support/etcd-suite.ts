@@ -2,7 +2,7 @@
 import { after, afterEach, before, describe } from 'node:test'
 import pino from 'pino'
 import { startEtcd } from '../../dev/control-plane/etcd.ts'
-import type { Etcd } from '../../dev/control-plane/etcd.ts'
+import type { Etcd, EtcdVersion } from '../../dev/control-plane/etcd.ts'
 import { createCommitter } from '../../src/etcd/committer.ts'
 import type { Child, Committer } from '../../src/etcd/committer.ts'
 import { createElection, ensureIdentity } from '../../src/etcd/election.ts'
@@ -19,7 +19,7 @@ import type { TcpProxy } from './tcp-proxy.ts'
 
 export const silent = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' })
 
-const versions = ['3.5', '3.6', '3.7'] as const
+const supportedVersions: readonly EtcdVersion[] = ['3.5', '3.6', '3.7']
 
 export interface EtcdSuite {
   readonly etcd: Etcd
@@ -45,8 +45,14 @@ export interface Replica {
 export function describeEtcd(
   name: string,
   body: (suite: EtcdSuite) => void,
-  options: { readonly extraArgs?: readonly string[]; readonly setUp?: (etcd: Etcd) => Promise<void> } = {},
+  options: {
+    readonly extraArgs?: readonly string[]
+    readonly setUp?: (etcd: Etcd) => Promise<void>
+    /** Default: all. For what does not depend on etcd. */
+    readonly versions?: readonly EtcdVersion[]
+  } = {},
 ): void {
+  const versions = options.versions ?? supportedVersions
   // The versions side by side: these tests wait far more than they compute.
   void describe(name, { concurrency: versions.length }, () => {
     for (const version of versions) {

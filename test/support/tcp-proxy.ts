@@ -42,8 +42,8 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   }
   const cut = () => {
     for (const { client, server } of pairs) {
-      client.resetAndDestroy()
-      server.resetAndDestroy()
+      reset(client)
+      reset(server)
     }
     pairs.clear()
   }
@@ -111,4 +111,10 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       await once(listener, 'close')
     },
   }
+}
+
+/** A socket that is just being ended is only closed: Node.js (26.10) loses its shutdown in a reset, and spins for ever when the process ends. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
 }

@@ -43,7 +43,7 @@ describeEtcd('client', (suite) => {
     }
     assert.deepEqual(results, [
       { kind: 'range', entries: [entry], count: 2, more: true },
-      { kind: 'delete', deleted: 2 },
+      { kind: 'delete', deleted: 2, previous: [] },
     ])
   })
 

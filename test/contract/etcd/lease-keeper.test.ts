@@ -44,6 +44,20 @@ describeEtcd('lease keeper', (suite) => {
     assert.deepEqual(lost, ['dead1', id])
   })
 
+  test('a lease that was lost while we were cut off is known as soon as we are back, not at its next renewal', async () => {
+    const { proxy, client } = await suite.faulty()
+    const lost: string[] = []
+    const keeper = suite.keeper(client, (id) => lost.push(id))
+    const id = await keeper.grant(600, soon())
+    keeper.check(id)
+    const granted = validUntil(keeper, id) ?? 0
+    await eventually('renewed once', () => (validUntil(keeper, id) ?? 0) > granted)
+    proxy.refuse()
+    await suite.etcd.etcdctl('lease', 'revoke', id)
+    proxy.accept()
+    await eventually('lost', () => lost.includes(id))
+  })
+
   test('a removed lease is left to expire', async () => {
     const keeper = suite.keeper(suite.client())
     const id = await keeper.grant(2, soon())
