@@ -79,7 +79,8 @@ export function createEtcdClient(options: EtcdClientOptions): EtcdClient {
 
   return {
     async txn(txn, signal) {
-      return wire.txnFromWire(await transport.call((stubs) => stubs.txn, wire.txnToWire(txn), 'write', signal))
+      const kind = [...txn.success, ...txn.failure].every((op) => op.kind === 'range') ? 'read' : 'write'
+      return wire.txnFromWire(await transport.call((stubs) => stubs.txn, wire.txnToWire(txn), kind, signal))
     },
     async range(range, signal) {
       const request = wire.rangeRequestToWire(range)
