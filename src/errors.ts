@@ -5,9 +5,9 @@
 
 /** What every error of ours carries beside its message. */
 export interface ErrorDetails {
-  /** Stable machine-readable reason, e.g. `UNAVAILABLE`, `410`, `lease-not-found`. */
+  /** Stable machine-readable reason, e.g. `UNAVAILABLE`, `lease-not-found`. */
   readonly code: string
-  /** What was spoken to, e.g. `etcd http://127.0.0.1:2379` or `kubernetes https://10.0.0.1:443 GET /api/v1/pods`. */
+  /** What was spoken to, e.g. `etcd http://127.0.0.1:2379`. */
   readonly target: string
   readonly cause?: unknown
 }
@@ -47,8 +47,8 @@ export class RejectedError extends GrpcEtcdError {}
 
 /** The caller's argument can not be used (gRPC's InvalidArgument): nothing was sent. */
 export class InvalidArgumentError extends GrpcEtcdError {
-  constructor(message: string, target: string) {
-    super(message, { code: 'invalid-argument', target })
+  constructor(message: string, target: string, code = 'invalid-argument') {
+    super(message, { code, target })
   }
 }
 
@@ -60,6 +60,11 @@ export class InvariantError extends GrpcEtcdError {
   constructor(message: string, cause?: unknown) {
     super(message, { code: 'invariant', target: 'grpc-etcd-operator', cause })
   }
+}
+
+/** What was thrown, as an Error. */
+export function errorOf(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error('not an Error was thrown', { cause: thrown })
 }
 
 /** The reason in a few words for logs and status, whatever was thrown. */

@@ -1,9 +1,9 @@
 /**
- * Mirror: one range of etcd, kept in memory: read once at a fixed revision, then watched from the next one. After a compaction, or when
- * another store answers, it reads again and tells only what differs; meanwhile it is not `ready`, but keeps what it had.
+ * Mirror: one range of etcd, kept in memory: read once at a fixed revision, then watched from the next one. After a compaction, after an
+ * outage, or when another store answers, it reads again and tells only what differs; meanwhile it is not `ready`, but keeps what it had.
  */
 import type { Log } from '../runtime/log.ts'
-import { ForbiddenError, UnavailableError, describeError } from '../errors.ts'
+import { ForbiddenError, UnavailableError, describeError, errorOf } from '../errors.ts'
 import { createBackoff } from '../runtime/backoff.ts'
 import type { Entry, KeyRange, Kv, Revision } from './kv.ts'
 import { createLoader } from './loader.ts'
@@ -75,10 +75,12 @@ function openMirror(options: MirrorsOptions & MirrorOptions & { readonly loader:
         const { entries, header } = await options.loader.load(range, closing.signal)
         if (closing.signal.aborted) return
         backoff.reset()
+        // A linearizable read can not be older than what was delivered before.
+        if (header.revision < observed.delivered) storeChanged()
         return follow(observed.read(entries, header.revision), header.revision)
       } catch (error) {
         if (closing.signal.aborted) return
-        failed(error instanceof Error ? error : new Error('not an Error was thrown', { cause: error }))
+        failed(errorOf(error))
         log.warn({ key: range.key, error: describeError(error) }, 'etcd range can not be read')
         // A refusal is lifted by a person: nobody waits for the second of it.
         const longestMs = error instanceof ForbiddenError ? LONGEST_BACKOFF_MS : LONGEST_BACKOFF_MS / 5
@@ -103,8 +105,10 @@ function openMirror(options: MirrorsOptions & MirrorOptions & { readonly loader:
         void load()
       },
       onStoreChanged: () => {
-        observed.forgetRevisions()
-        options.onStoreChanged?.()
+        storeChanged()
+        void load()
+      },
+      onOutage: () => {
         void load()
       },
       onInterrupted: (error) => {
@@ -117,6 +121,11 @@ function openMirror(options: MirrorsOptions & MirrorOptions & { readonly loader:
       },
     })
     becomeReady(changed)
+  }
+
+  function storeChanged(): void {
+    observed.forgetRevisions()
+    options.onStoreChanged?.()
   }
 
   function failed(error: Error): void {

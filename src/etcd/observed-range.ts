@@ -18,7 +18,6 @@ export class ObservedRange {
   /** Key → revision of our own delete. */
   readonly #tombstones = new Map<string, Revision>()
   #observed: Revision = 0
-  /** Everything up to here came by a read or the watch. */
   #delivered: Revision = 0
 
   get entries(): ReadonlyMap<string, Entry> {
@@ -30,13 +29,21 @@ export class ObservedRange {
     return this.#observed
   }
 
-  /** @returns the keys whose entry is new, other or gone now. */
+  /**
+   * A read stands above all that was known up to its revision: a store that was restored has other entries at the same revisions.
+   *
+   * @returns the keys whose entry is new, other or gone now.
+   */
   read(entries: readonly Entry[], revision: Revision): readonly string[] {
     const changed: string[] = []
     const found = new Set<string>()
     for (const entry of entries) {
       found.add(entry.key)
-      if (this.#put(entry)) changed.push(entry.key)
+      const known = this.#entries.get(entry.key)
+      if ((known?.modRevision ?? this.#tombstones.get(entry.key) ?? -1) > revision) continue
+      this.#entries.set(entry.key, entry)
+      const isSame = known?.modRevision === entry.modRevision && Buffer.compare(known.value, entry.value) === 0
+      if (!isSame) changed.push(entry.key)
     }
     for (const entry of this.#entries.values()) {
       if (!found.has(entry.key) && entry.modRevision <= revision) {
@@ -47,6 +54,11 @@ export class ObservedRange {
     this.passed(revision)
     this.#observed = Math.max(this.#observed, revision)
     return changed
+  }
+
+  /** Everything up to here came by a read or the watch. */
+  get delivered(): Revision {
+    return this.#delivered
   }
 
   /** @returns the keys that the events changed; none for what our own commits had told already. */

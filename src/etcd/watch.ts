@@ -10,32 +10,14 @@
  */
 import type { Log } from '../runtime/log.ts'
 import { UnavailableError } from '../errors.ts'
-import type { ForbiddenError } from '../errors.ts'
 import type { EtcdClient } from './client.ts'
 import { revisionOf } from './kv.ts'
-import type { KeyRange, KvEvent, Revision } from './kv.ts'
+import type { KvEvent, Revision } from './kv.ts'
 import { createLink } from './link.ts'
 import { errorFromCancelReason, isStaleToken } from './status-errors.ts'
 import { sleep } from '../runtime/sleep.ts'
 import type { Stream, WatchMessage, WatchRequest } from './streams.ts'
-
-export interface WatchOptions {
-  readonly range: KeyRange
-  /** The first revision that is wanted: one past the read that this watch continues. */
-  readonly startRevision: Revision
-  /** One or more whole revisions, in order; `revision` is the last one's. */
-  readonly onEvents: (events: readonly KvEvent[], revision: Revision) => void
-  /** etcd no longer has all events: read again. The watch is over. */
-  readonly onCompacted: (compactRevision: Revision) => void
-  /** Another cluster answers, or the store went back in time. The watch is over. */
-  readonly onStoreChanged: () => void
-  /** Refused by the server; the watch goes on trying, slowly. A broken connection is not reported. */
-  readonly onInterrupted?: ((error: ForbiddenError | UnavailableError) => void) | undefined
-  /** No longer refused; it goes on where it was. */
-  readonly onResumed?: (() => void) | undefined
-  /** Everything up to this revision was delivered although no event says so. */
-  readonly onProgress?: ((revision: Revision) => void) | undefined
-}
+import type { WatchOptions } from './watch-options.ts'
 
 export interface Watcher {
   watch(options: WatchOptions): { close(): void }
@@ -62,6 +44,8 @@ interface Watch extends WatchOptions {
 }
 
 const SILENT_MS = 5_000
+/** No etcd is stopped, restored from a backup and started again in less. */
+const OUTAGE_MS = 250
 const UNANSWERED_MS = 3_000
 const TICK_MS = 500
 const REFUSED_RETRY_MS = 10_000
@@ -83,16 +67,25 @@ export function createWatcher(options: { readonly client: EtcdClient; readonly l
   let sequence = 0
   let clusterId: string | undefined
   let probedAtMs: number | undefined
+  /** Of the stream that was lost. */
+  let heardAtMs: number | undefined
 
   const link = createLink<WatchRequest, WatchMessage>({
     name: 'watch',
     longestBackoffMs: 2_000,
     open: (handlers, signal) => client.openWatch(handlers, signal),
     onOpen: (stream) => {
-      for (const watch of watches) if (watch.phase === 'waiting') create(stream, watch)
+      const outage = heardAtMs !== undefined && performance.now() - heardAtMs > OUTAGE_MS
+      heardAtMs = undefined
+      for (const watch of watches) {
+        if (watch.phase !== 'waiting') continue
+        if (!outage || watch.onOutage === undefined) create(stream, watch)
+        else if (watches.delete(watch)) watch.onOutage()
+      }
     },
     onMessage: receive,
     onLost: () => {
+      heardAtMs ??= link.heardAtMs
       creating = []
       probes = []
       probedAtMs = undefined

@@ -101,12 +101,44 @@ export function connect(source: EtcdSource): { readonly connection: EtcdConnecti
 }
 
 function optionsOf(source: EtcdOptions | Etcd3Client): EtcdOptions {
+  if (typeof source !== 'object' || source === null) throw notEtcd()
   const options = 'hosts' in source ? source : optionsOfEtcd3(source)
-  const hosts = typeof options.hosts === 'string' ? [options.hosts] : options.hosts
-  const wrong = hosts.find((host) => !/^(?:https?:\/\/)?[^/@\s]+:\d{1,5}\/?$/.test(host))
-  if (hosts.length > 0 && wrong === undefined) return options
-  const message = `etcd hosts must be http://host:port or https://host:port, got ${JSON.stringify(wrong ?? hosts)}`
-  throw new InvalidArgumentError(message, 'etcd')
+  check(options)
+  return options
+}
+
+/** For callers without a compiler, and for what a type can not say. */
+function check({ hosts, tls, requestTimeoutMs = 1, log }: EtcdOptions): void {
+  const list: readonly unknown[] = Array.isArray(hosts) ? hosts : [hosts]
+  const wrong = list.find((host) => !isHost(host))
+  if (list.length === 0 || wrong !== undefined || hosts === undefined) {
+    const given = JSON.stringify(wrong ?? hosts) ?? 'undefined'
+    throw refuse(`etcd hosts must be http://host:port or https://host:port, several as an array, got ${given}`)
+  }
+  const plain = list.find((host) => !String(host).startsWith('https://'))
+  if (plain !== undefined && Object.values(tls ?? {}).some((value) => value !== undefined)) {
+    throw refuse(`etcd tls is given, but ${JSON.stringify(plain)} would be spoken to in clear text: write https://`)
+  }
+  // More is more than a timer can count.
+  if (!(requestTimeoutMs > 0 && requestTimeoutMs < 2 ** 31)) {
+    throw refuse(`etcd requestTimeoutMs must be a number of milliseconds, got ${requestTimeoutMs}`)
+  }
+  const needed = ['debug', 'info', 'warn', 'error', 'child'] as const
+  const missing = needed.find((name) => log !== undefined && typeof log[name] !== 'function')
+  if (missing !== undefined) throw refuse(`etcd log has no method ${missing}(); a pino logger fits`)
+}
+
+function isHost(host: unknown): boolean {
+  if (typeof host !== 'string' || !/^(?:https?:\/\/)?(?:\[[^\]]+\]|[^/@\s:,[\]]+):\d{1,5}\/?$/.test(host)) return false
+  return URL.canParse(host.includes('://') ? host : `http://${host}`)
+}
+
+function refuse(message: string): InvalidArgumentError {
+  return new InvalidArgumentError(message, 'etcd')
+}
+
+function notEtcd(): InvalidArgumentError {
+  return refuse('etcd must be given as { hosts }, as an Etcd3 of the etcd3 package, or as an EtcdConnection')
 }
 
 /** The part of etcd3's `IOptions` that says where etcd is and who we are. */
@@ -120,12 +152,8 @@ interface Etcd3Options {
 function optionsOfEtcd3(client: Etcd3Client): EtcdOptions {
   const pool: unknown = Reflect.get(client, 'pool')
   const found: unknown = typeof pool === 'object' && pool !== null ? Reflect.get(pool, 'options') : undefined
-  if (!isEtcd3Options(found)) {
-    throw new InvalidArgumentError(
-      'etcd must be given as { hosts }, an Etcd3 of the etcd3 package or an EtcdConnection',
-      'etcd',
-    )
-  }
+  // A namespace of an Etcd3 has a pool too; its prefix would be lost.
+  if (typeof client.getRoles !== 'function' || !isEtcd3Options(found)) throw notEtcd()
   const { hosts = '127.0.0.1:2379', credentials, auth, grpcOptions } = found
   const list = typeof hosts === 'string' ? [hosts] : hosts
   return {

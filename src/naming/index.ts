@@ -3,6 +3,7 @@
  * `go.etcd.io/etcd/client/v3/naming`. It needs etcd3 (as codec) and @grpc/grpc-js, and nothing of Kubernetes.
  */
 export {
+  ConfigError,
   ForbiddenError,
   GrpcEtcdError,
   InvalidArgumentError,
@@ -24,8 +25,9 @@ export { endpointKey, parseEndpointKey } from './key.ts'
 export type { EndpointKey } from './key.ts'
 export { EndpointManager } from './manager.ts'
 export type { UpdateResult } from './manager.ts'
-export { register } from './registration.ts'
-export type { RegisterOptions, Registration, RegistrationState } from './registration.ts'
+export { register } from './register.ts'
+export type { RegisterOptions } from './register.ts'
+export type { Registration, RegistrationState } from './registration.ts'
 export { registerEtcdResolver } from './resolver.ts'
 export type { EtcdResolver, ResolverOptions } from './resolver.ts'
 export type { AddOptions, DeleteOptions, Update } from './updates.ts'

@@ -3,16 +3,14 @@
  *
  * Without recursion: a value may nest as deep as Go reads (MAX_DEPTH), which the call stack could not hold.
  */
+import { InvalidArgumentError } from '../errors.ts'
 import { MAX_DEPTH } from './json-decode.ts'
 import { compareUtf8 } from './utf8.ts'
 
 /** The value has no JSON form in Go; the message is what Go says, or would say. */
-export class UnsupportedValueError extends TypeError {
-  readonly code = 'unsupported-value'
-
+export class UnsupportedValueError extends InvalidArgumentError {
   constructor(message: string) {
-    super(message)
-    this.name = 'UnsupportedValueError'
+    super(message, 'etcd', 'unsupported-value')
   }
 }
 

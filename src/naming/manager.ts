@@ -14,6 +14,7 @@ import { targetRange } from './key.ts'
 import { opsOf, previousOf } from './updates.ts'
 import type { AddOptions, DeleteOptions, Update } from './updates.ts'
 import type { WatchItem } from './view.ts'
+import { closedError } from './target-watches.ts'
 import { createWatchQueue } from './watch-queue.ts'
 
 /** What etcd answered to an update. */
@@ -94,11 +95,11 @@ export class EndpointManager {
   }
 
   /**
-   * First the whole set as adds in key order, perhaps none; then every change. It begins with the first `next()` and ends with `break` or the
-   * signal, without an error.
+   * First the whole set as adds in key order, perhaps none; then every change. It begins with the first `next()` and ends with `break`, the
+   * signal or `close`, without an error.
    *
    * It goes on through lost connections, compaction, and an etcd that was restored or replaced: then the item holds what differs. It throws
-   * when the first read fails, and later only ForbiddenError. What is not taken in time is merged into fewer items.
+   * when the first read fails, and later only ForbiddenError `permission-denied`. What is not taken in time is merged into fewer items.
    */
   watch(signal: AbortSignal = neverAborted()): AsyncGenerator<WatchItem, void, undefined> {
     const ending = new AbortController()
@@ -113,6 +114,7 @@ export class EndpointManager {
   }
 
   async *#items(signal: AbortSignal): AsyncGenerator<WatchItem, void, undefined> {
+    if (this.#connection.closed.aborted) throw closedError()
     const queue = createWatchQueue()
     let started = false
     const stop = this.#connection.targets.follow(this.target, {
@@ -122,7 +124,8 @@ export class EndpointManager {
         queue.push({ revision, updates })
       },
       onProblem(problem) {
-        if (!started || problem instanceof ForbiddenError) queue.fail(problem)
+        const isDenied = problem instanceof ForbiddenError && problem.code === 'permission-denied'
+        if (!started || isDenied) queue.fail(problem)
       },
     })
     try {

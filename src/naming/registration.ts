@@ -3,29 +3,14 @@
  * revoking it is the one safe way out: it deletes exactly what is still ours, and a put of ours that is late finds no lease.
  */
 import { EventEmitter } from 'node:events'
-import { describeError, InvalidArgumentError, RejectedError, TimeoutError, UnavailableError } from '../errors.ts'
-import type { LeaseId, Revision } from '../etcd/kv.ts'
+import { describeError, errorOf, RejectedError, TimeoutError, UnavailableError } from '../errors.ts'
+import type { LeaseId, Op, Revision, Txn } from '../etcd/kv.ts'
 import { createLeaseKeeper } from '../etcd/lease-keeper.ts'
 import type { LeaseKeeper } from '../etcd/lease-keeper.ts'
 import { createBackoff } from '../runtime/backoff.ts'
 import { sleep } from '../runtime/sleep.ts'
-import { connect } from './connection.ts'
-import type { EtcdConnection, EtcdSource } from './connection.ts'
-import type { Endpoint } from './endpoint.ts'
-import { endpointKey } from './key.ts'
+import type { EtcdConnection } from './connection.ts'
 import { closeAtSigterm } from './sigterm.ts'
-import { opsOf } from './updates.ts'
-
-/** How an endpoint is registered. */
-export interface RegisterOptions {
-  /** The endpoint disappears so long after this process died or lost etcd, in seconds; 30 by default. etcd raises short ones to 2. */
-  readonly ttlSeconds?: number | undefined
-  /**
-   * Deregister on SIGTERM; false by default. Without another listener for SIGTERM the process then ends by it, as it would have. With
-   * one, which stops the server, call `close()` there instead and let clients move on before the server stops.
-   */
-  readonly deregisterOnSigterm?: boolean | undefined
-}
 
 /** How a registration stands. */
 export type RegistrationState =
@@ -36,52 +21,15 @@ export type RegistrationState =
   | { readonly kind: 'unconfirmed'; readonly lease: LeaseId }
   | { readonly kind: 'closed' }
 
-/**
- * Puts the endpoint at `endpointKey(target, endpoint.addr)` and keeps it there: while etcd is away it goes on trying, and after the lease was
- * lost it registers again. Whoever registers the same address last has the key, and what somebody deletes by hand stays away until the lease is
- * lost.
- *
- * @param signal gives up waiting for the first registration
- * @returns when the endpoint is in etcd for the first time
- * @throws ForbiddenError, RejectedError, InvalidArgumentError, UnsupportedValueError: trying again would not help
- * @throws UnavailableError code `aborted`, by the signal; `closed`, when the connection is closed
- */
-export async function register(
-  etcd: EtcdSource,
-  target: string,
-  endpoint: Endpoint,
-  options: RegisterOptions = {},
-  signal?: AbortSignal,
-): Promise<Registration> {
-  const { ttlSeconds = 30, deregisterOnSigterm = false } = options
-  if (typeof target !== 'string' || target === '') throw new InvalidArgumentError('invalid target', 'etcd')
-  if (!Number.isSafeInteger(ttlSeconds) || ttlSeconds < 1) {
-    throw new InvalidArgumentError(`ttlSeconds must be a whole number, 1 or more, got ${ttlSeconds}`, 'etcd')
-  }
-  const key = endpointKey(target, endpoint.addr)
-  // Says what is wrong with the value before anything is sent.
-  opsOf(target, [{ op: 'add', key, endpoint }])
-  const { connection, release } = connect(etcd)
-  const registration = new Registration({ connection, release, target, key, endpoint, ttlSeconds })
-  if (deregisterOnSigterm) {
-    const forget = closeAtSigterm(registration, connection.log)
-    registration.on('state', ({ kind }) => {
-      if (kind === 'closed') forget()
-    })
-  }
-  await registration.firstTime(signal)
-  return registration
-}
-
 /** How long `close` asks again: etcd that elects a leader, or is restarted, is back in less. */
 const REVOKE_MS = 5_000
 
-interface Announcement {
+/** @internal */
+export interface Announcement {
   readonly connection: EtcdConnection
   readonly release: () => void
-  readonly target: string
   readonly key: string
-  readonly endpoint: Endpoint
+  readonly value: string
   readonly ttlSeconds: number
 }
 
@@ -95,7 +43,10 @@ export class Registration extends EventEmitter<{ state: [RegistrationState] }> {
   readonly #running: Promise<void>
   #state: RegistrationState = { kind: 'registering', error: null }
   #lease: LeaseId | undefined
+  /** Of our last put. */
+  #revision: Revision | undefined
   #onLost: () => void = () => undefined
+  #forgetSigterm: () => void = () => undefined
   #closing: Promise<void> | undefined
 
   /** @internal */
@@ -117,6 +68,11 @@ export class Registration extends EventEmitter<{ state: [RegistrationState] }> {
 
   get state(): RegistrationState {
     return this.#state
+  }
+
+  /** @internal */
+  closeAtSigterm(): void {
+    this.#forgetSigterm = closeAtSigterm(this, this.#given.connection.log)
   }
 
   /** @internal */
@@ -157,6 +113,7 @@ export class Registration extends EventEmitter<{ state: [RegistrationState] }> {
     try {
       if (this.#lease !== undefined) await this.#revoke(this.#lease)
     } finally {
+      this.#forgetSigterm()
       this.#given.release()
     }
   }
@@ -211,12 +168,34 @@ export class Registration extends EventEmitter<{ state: [RegistrationState] }> {
 
   /** A lease that was granted before is used again: none is left behind when puts fail. */
   async #announce(signal: AbortSignal): Promise<{ readonly lease: LeaseId; readonly revision: Revision }> {
-    const { connection, target, key, endpoint, ttlSeconds } = this.#given
+    const { connection, key, ttlSeconds } = this.#given
     this.#lease ??= await this.#keeper.grant(ttlSeconds, signal)
     const lease = this.#lease
-    const success = opsOf(target, [{ op: 'add', key, endpoint, lease }])
-    const { header } = await connection.client.txn({ compare: [], success, failure: [] }, signal)
-    return { lease, revision: header.revision }
+    const { header, succeeded, results } = await connection.client.txn(this.#announcement(lease), signal)
+    const [found] = results
+    const entry = found?.kind === 'range' ? found.entries[0] : undefined
+    if (!succeeded && entry?.lease !== lease) {
+      const message = `${key} was registered by another process meanwhile`
+      throw new RejectedError(message, { code: 'address-taken', target: key })
+    }
+    // Not succeeded, but ours: an earlier put whose reply was lost.
+    this.#revision = succeeded ? header.revision : (entry?.modRevision ?? header.revision)
+    return { lease, revision: this.#revision }
+  }
+
+  /**
+   * The first time whoever comes last has the address: a server that was restarted. Later only if nobody else took it: this process may have
+   * been stopped for longer than its TTL, and another be there in its place.
+   */
+  #announcement(lease: LeaseId): Txn {
+    const { key, value } = this.#given
+    const put: Op = { kind: 'put', key, value, lease }
+    if (this.#revision === undefined) return { compare: [], success: [put], failure: [] }
+    return {
+      compare: [{ kind: 'createRevision', key, result: '=', revision: 0 }],
+      success: [put],
+      failure: [{ kind: 'range', key }],
+    }
   }
 
   async #failed(error: unknown, waitMs: number): Promise<void> {
@@ -224,7 +203,7 @@ export class Registration extends EventEmitter<{ state: [RegistrationState] }> {
     if (signal.aborted) return
     const leaseGone = error instanceof RejectedError && error.code === 'lease-not-found'
     if (leaseGone) this.#forgetLease()
-    const reason = error instanceof Error ? error : new Error('not an Error was thrown', { cause: error })
+    const reason = errorOf(error)
     if (!isTransient(reason) && !leaseGone) this.#first.reject(reason)
     this.#given.connection.log.warn({ key: this.key, error: describeError(reason) }, 'endpoint can not be registered')
     this.#enter({ kind: 'registering', error: reason })

@@ -9,8 +9,8 @@
  * - An empty target is an answer like any other, at first and later, except for the grace time.
  */
 import type { Log } from '../runtime/log.ts'
-import { addressesOf } from './addresses.ts'
-import type { Dialable } from './addresses.ts'
+import { dialAddressesOf } from './dial-address.ts'
+import type { Dialable } from './dial-address.ts'
 import type { TargetWatches } from './target-watches.ts'
 import type { EndpointView } from './view.ts'
 
@@ -33,8 +33,10 @@ export interface ResolvedTargetOptions {
   readonly log: Log
 }
 
-/** After this long without an answer of etcd the list of an earlier time is used. */
-const REMEMBER_AFTER_MS = 1_000
+/** After this long without an answer the list of an earlier time is used. An etcd that is well answers in a few; then its list counts. */
+const REMEMBER_AFTER_MS = 100
+/** The longest that `setTimeout` takes; more is for ever. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export function createResolvedTarget(options: ResolvedTargetOptions): ResolvedTarget {
   const log = options.log.child({ target: options.target })
@@ -47,23 +49,36 @@ export function createResolvedTarget(options: ResolvedTargetOptions): ResolvedTa
   function start(): () => void {
     let changed: NodeJS.Immediate | undefined
     let empty: NodeJS.Timeout | undefined
+    /** What was complained of already. */
+    let warned = ''
     const recall = setTimeout(() => {
       if (remembered !== undefined) tell(remembered)
     }, REMEMBER_AFTER_MS)
 
     function take(view: EndpointView): void {
-      const { addresses, undialable } = addressesOf(view.endpoints(), options.seed)
-      if (undialable.length > 0) log.warn({ addrs: undialable }, 'not an address that can be dialled: skipped')
-      clearTimeout(empty)
+      const { addresses, undialable } = dialAddressesOf(view.endpoints(), options.seed)
+      if (undialable.length > 0 && undialable.join() !== warned) {
+        log.warn({ addrs: undialable }, 'not an address that can be dialled: skipped')
+      }
+      warned = undialable.join()
+      const { emptyGraceMs } = options
       const publish = () => {
         tell((remembered = { kind: 'addresses', addresses }))
       }
-      const holds = addresses.length === 0 && knownCount() > 0
-      if (holds && remembered !== undefined && options.emptyGraceMs > 0) {
-        tell(remembered)
-        log.warn({ graceMs: options.emptyGraceMs }, 'target is empty: the last addresses are kept for a time')
-        empty = setTimeout(publish, options.emptyGraceMs)
-      } else publish()
+      if (addresses.length > 0 || knownCount() === 0 || remembered === undefined || emptyGraceMs === 0) {
+        clearTimeout(empty)
+        empty = undefined
+        return publish()
+      }
+      tell(remembered)
+      if (empty !== undefined) return
+      log.warn({ graceMs: emptyGraceMs }, 'target is empty: the last addresses are kept for a time')
+      empty = setTimeout(
+        () => {
+          if (emptyGraceMs <= LONGEST_TIMER_MS) publish()
+        },
+        Math.min(emptyGraceMs, LONGEST_TIMER_MS),
+      ).unref()
     }
 
     const unfollow = options.targets.follow(options.target, {
@@ -95,7 +110,17 @@ export function createResolvedTarget(options: ResolvedTargetOptions): ResolvedTa
   function tell(next: Resolution): void {
     if (resolution !== undefined && same(resolution, next)) return
     resolution = next
-    for (const listener of listeners) listener(next)
+    // A copy: who joins meanwhile is told by `listen`.
+    for (const listener of Array.from(listeners)) {
+      try {
+        listener(next)
+      } catch (error) {
+        // It runs code of the application, whose mistake must not keep the list from the other channels.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    }
   }
 
   return {

@@ -6,6 +6,7 @@
 import { randomInt } from 'node:crypto'
 import { experimental, Metadata, status } from '@grpc/grpc-js'
 import { InvalidArgumentError } from '../errors.ts'
+import type { Log } from '../runtime/log.ts'
 import { connect } from './connection.ts'
 import type { EtcdSource } from './connection.ts'
 import { createResolvedTarget } from './resolved-target.ts'
@@ -22,7 +23,7 @@ export interface ResolverOptions {
    */
   readonly loadBalancing?: 'round_robin' | undefined
   /**
-   * How long the last list stays in force, in milliseconds, when a target becomes empty; 0 by default: calls fail at once with UNAVAILABLE,
+   * How long the last list stays in force, in milliseconds, when a target becomes empty (`Infinity`: until it is not); 0 by default: calls fail at once with UNAVAILABLE,
    * as they do at a target that was empty from the start.
    */
   readonly emptyGraceMs?: number | undefined
@@ -53,12 +54,14 @@ interface Shared {
  * A channel fails its calls with UNAVAILABLE, and says why, while etcd was never reached or the target is empty. Once it had a list it keeps
  * the last one while etcd is away.
  *
- * @throws InvalidArgumentError what is given is no etcd
+ * @throws InvalidArgumentError what is given is no etcd, or an option makes no sense
  */
 export function registerEtcdResolver(etcd: EtcdSource, options: ResolverOptions = {}): EtcdResolver {
+  check(options)
   const { scheme = 'etcd', loadBalancing, emptyGraceMs = 0 } = options
   const { connection, release } = connect(etcd)
   const { targets, log } = connection
+  warnOfProxies(log)
   const seed = randomInt(2 ** 31)
   const resolved = new Map<string, ResolvedTarget>()
   const shared: Shared = {
@@ -82,6 +85,24 @@ export function registerEtcdResolver(etcd: EtcdSource, options: ResolverOptions 
     },
   )
   return { close: release }
+}
+
+function check({ scheme = 'etcd', loadBalancing, emptyGraceMs = 0 }: ResolverOptions): void {
+  const refuse = (what: string) => new InvalidArgumentError(`registerEtcdResolver: ${what}`, 'etcd')
+  if (!/^[A-Za-z][A-Za-z0-9+.-]*$/.test(scheme)) throw refuse(`"${scheme}" is not a scheme, as in etcd:///my-service`)
+  if (!(loadBalancing === undefined || loadBalancing === 'round_robin')) {
+    throw refuse("loadBalancing must be 'round_robin'; other policies are for the channel's service config")
+  }
+  if (!(emptyGraceMs >= 0)) throw refuse(`emptyGraceMs must be 0 or more milliseconds, got ${emptyGraceMs}`)
+}
+
+/** grpc-js sends `etcd:///…` to a proxy that these name, and asks no resolver. */
+const PROXY_VARIABLES = ['grpc_proxy', 'https_proxy', 'http_proxy']
+
+function warnOfProxies(log: Log): void {
+  const variables = PROXY_VARIABLES.filter((name) => (process.env[name] ?? '') !== '')
+  if (variables.length === 0) return
+  log.warn({ variables }, "grpc-js may dial a proxy instead of etcd's endpoints: set grpc.enable_http_proxy to 0")
 }
 
 /** One channel's. */

@@ -5,7 +5,7 @@
  * While etcd is away the last known set stays in force; it changes only by what etcd said (`etcd/mirror.ts` heals compaction, restored and
  * replaced stores).
  */
-import { UnavailableError } from '../errors.ts'
+import { errorOf, UnavailableError } from '../errors.ts'
 import type { EtcdClient } from '../etcd/client.ts'
 import type { Revision } from '../etcd/kv.ts'
 import { createMirrors } from '../etcd/mirror.ts'
@@ -91,7 +91,7 @@ export function createTargetWatches(client: EtcdClient, log: Log): TargetWatches
         tell(follower)
       } catch (error) {
         if (!followers.has(follower)) return
-        follower.onProblem(error instanceof Error ? error : new Error('not an Error was thrown', { cause: error }))
+        follower.onProblem(errorOf(error))
       }
     }
 
@@ -109,6 +109,7 @@ export function createTargetWatches(client: EtcdClient, log: Log): TargetWatches
     function close(): void {
       closing.abort()
       mirror.close()
+      for (const follower of followers) follower.onProblem(closedError())
     }
 
     return {
@@ -120,7 +121,8 @@ export function createTargetWatches(client: EtcdClient, log: Log): TargetWatches
           queueMicrotask(() => {
             tell(follower)
           })
-        const { problem } = mirror
+        // Who asks afresh is answered by the next attempt.
+        const problem = follower.isFresh === true ? null : mirror.problem
         if (problem !== null)
           queueMicrotask(() => {
             if (followers.has(follower)) follower.onProblem(problem)
@@ -136,9 +138,8 @@ export function createTargetWatches(client: EtcdClient, log: Log): TargetWatches
   return {
     follow(target, follower) {
       if (closed) {
-        const details = { code: 'closed', target: 'etcd' }
         queueMicrotask(() => {
-          follower.onProblem(new UnavailableError('the connection to etcd was closed', details))
+          follower.onProblem(closedError())
         })
         return () => undefined
       }
@@ -157,4 +158,9 @@ export function createTargetWatches(client: EtcdClient, log: Log): TargetWatches
       stream = undefined
     },
   }
+}
+
+/** What everything fails with after `close`. */
+export function closedError(): UnavailableError {
+  return new UnavailableError('the connection to etcd was closed', { code: 'closed', target: 'etcd' })
 }

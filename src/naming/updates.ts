@@ -50,6 +50,7 @@ export function opsOf(target: string, updates: readonly Update[]): readonly Op[]
 }
 
 function opOf(target: string, update: Update): Op {
+  if (typeof update !== 'object' || update === null) throw new InvalidArgumentError('endpoints: bad update op', 'etcd')
   const { key } = update
   if (typeof key !== 'string' || !key.startsWith(`${target}/`)) {
     const message = `endpoints: endpoint key should be prefixed with '${target}/' got: '${key}'`
@@ -58,6 +59,9 @@ function opOf(target: string, update: Update): Op {
   const prevKv = update.prevValue ?? false
   switch (update.op) {
     case 'add':
+      if (typeof update.endpoint !== 'object' || update.endpoint === null) {
+        throw new InvalidArgumentError(`endpoints: the add of '${key}' has no endpoint`, key)
+      }
       return { kind: 'put', key, value: encodeEndpoint(update.endpoint), lease: leaseOf(update), prevKv }
     case 'delete':
       return { kind: 'delete', key, prevKv }
@@ -69,7 +73,7 @@ function opOf(target: string, update: Update): Op {
 function leaseOf({ key, lease }: { readonly key: string } & AddOptions): LeaseId | null {
   if (lease === undefined) return null
   const id = typeof lease === 'bigint' ? BigInt.asUintN(64, lease).toString(16) : lease
-  if (!/^[0-9a-f]{1,16}$/.test(id)) {
+  if (typeof id !== 'string' || !/^[0-9a-f]{1,16}$/.test(id)) {
     const message = `endpoints: the lease of '${key}' must be an ID in hexadecimal, e.g. 694d81417acd4b11, got: '${id}'`
     throw new InvalidArgumentError(message, key)
   }

@@ -1,11 +1,11 @@
 /**
- * Between the watch, which does not wait, and a reader that may be slow: what was not taken is merged, so memory is bounded by the size of
- * the set, and the reader still ends up with the right one.
+ * Between the watch, which does not wait, and a reader that may be slow: what is not taken in time is merged, so memory is bounded by the
+ * sizes of the set that the reader knows and of the present one, and the reader still ends up with the right one.
  */
 import type { WatchItem, WatchUpdate } from './view.ts'
 
 /** So many changes are kept apart for a reader that is busy for a moment. */
-const LONGEST = 256
+const LONGEST = 255
 
 export interface WatchQueue {
   push(item: WatchItem): void
@@ -17,13 +17,35 @@ export interface WatchQueue {
 
 export function createWatchQueue(): WatchQueue {
   const items: WatchItem[] = []
+  /** What the reader knows when it has taken all items. */
+  const known = new Set<string>()
+  /** What came after the last item, of each key the last. */
+  const rest = new Map<string, WatchUpdate>()
+  let restRevision = 0
   let failure: Error | undefined
   let wake: (() => void) | undefined
 
+  function append(item: WatchItem): void {
+    items.push(item)
+    for (const { op, key } of item.updates) {
+      if (op === 'add') known.add(key)
+      else known.delete(key)
+    }
+  }
+
+  function merge({ revision, updates }: WatchItem): void {
+    restRevision = revision
+    for (const update of updates) {
+      rest.delete(update.key)
+      // The reader never heard of a key that came and went.
+      if (update.op === 'add' || known.has(update.key)) rest.set(update.key, update)
+    }
+  }
+
   return {
     push(item) {
-      const last = items.length < LONGEST ? undefined : items.pop()
-      items.push(last === undefined ? item : merge(last, item))
+      if (rest.size === 0 && items.length < LONGEST) append(item)
+      else merge(item)
       wake?.()
     },
     fail(error) {
@@ -32,6 +54,10 @@ export function createWatchQueue(): WatchQueue {
     },
     async take(signal) {
       while (!signal.aborted) {
+        if (items.length === 0 && rest.size > 0) {
+          append({ revision: restRevision, updates: [...rest.values()] })
+          rest.clear()
+        }
         const item = items.shift()
         if (item !== undefined) return item
         if (failure !== undefined) throw failure
@@ -46,14 +72,4 @@ export function createWatchQueue(): WatchQueue {
       return undefined
     },
   }
-}
-
-/** Both changes as one: of each key the last. */
-function merge(earlier: WatchItem, later: WatchItem): WatchItem {
-  const byKey = new Map<string, WatchUpdate>()
-  for (const update of [...earlier.updates, ...later.updates]) {
-    byKey.delete(update.key)
-    byKey.set(update.key, update)
-  }
-  return { revision: later.revision, updates: [...byKey.values()] }
 }

@@ -52,6 +52,7 @@ const NAMING_IO = new Set(
     'connection',
     'index',
     'manager',
+    'register',
     'registration',
     'resolved-target',
     'resolver',

@@ -83,6 +83,18 @@ describe('a watch queue', () => {
     assert.deepEqual(items.at(-1), item(10_000))
   })
 
+  test('keeps nothing of keys that came and went while nobody read', async () => {
+    const queue = createWatchQueue()
+    for (let revision = 1; revision < LONGEST; revision++) queue.push(item(revision))
+    queue.push({ revision: 2_000, updates: [add('foo/stays', 'a:1')] })
+    for (let n = 0; n < 50_000; n++) {
+      queue.push({ revision: 2_001 + 2 * n, updates: [add(`foo/short-${n}`, 'a:1')] })
+      queue.push({ revision: 2_002 + 2 * n, updates: [{ op: 'delete', key: `foo/short-${n}` }] })
+    }
+    const items = await drain(queue)
+    assert.deepEqual(items.at(-1), { revision: 102_000, updates: [add('foo/stays', 'a:1')] })
+  })
+
   test('fails a reader that waits', async () => {
     const queue = createWatchQueue()
     const failure = new Error('refused')

@@ -35,7 +35,7 @@ export interface Addresses {
   readonly undialable: readonly string[]
 }
 
-export function addressesOf(endpoints: Iterable<{ readonly addr: string }>, seed: number): Addresses {
+export function dialAddressesOf(endpoints: Iterable<{ readonly addr: string }>, seed: number): Addresses {
   const ranked = new Map<string, Dialable & { readonly rank: number }>()
   const undialable: string[] = []
   for (const { addr } of endpoints) {

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import { addressesOf, parseDialAddress } from '../../../src/naming/addresses.ts'
-import type { DialAddress } from '../../../src/naming/addresses.ts'
+import { dialAddressesOf, parseDialAddress } from '../../../src/naming/dial-address.ts'
+import type { DialAddress } from '../../../src/naming/dial-address.ts'
 
 const endpoints = (addrs: readonly string[]) => addrs.map((addr) => ({ addr }))
 const order = (addrs: readonly string[], seed = 1) =>
-  addressesOf(endpoints(addrs), seed).addresses.map(({ addr }) => addr)
+  dialAddressesOf(endpoints(addrs), seed).addresses.map(({ addr }) => addr)
 
 const addr = fc
   .tuple(
@@ -59,7 +59,7 @@ describe('an address to dial', () => {
 
 describe('the addresses of a channel', () => {
   test('each comes once, and what nobody can dial is told apart', () => {
-    const { addresses, undialable } = addressesOf(endpoints(['a:1', 'b:1', 'a:1', 'nonsense', '', 'nonsense']), 7)
+    const { addresses, undialable } = dialAddressesOf(endpoints(['a:1', 'b:1', 'a:1', 'nonsense', '', 'nonsense']), 7)
     assert.deepEqual(addresses.map(({ addr }) => addr).sort(), ['a:1', 'b:1'])
     assert.deepEqual([...new Set(undialable)], ['nonsense', ''])
   })
