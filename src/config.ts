@@ -37,7 +37,7 @@ const schema = z.object({
     .min(2, 'must be a whole number of seconds from 2 to 60')
     .max(60, 'must be a whole number of seconds from 2 to 60')
     .default(5)
-    .meta({ title: 'SECONDS', description: 'a replica that is silent this long no longer leads' }),
+    .meta({ title: 'N', description: 'a replica that is silent this long no longer leads' }),
   metricsAddress: z
     .string()
     .regex(
@@ -63,7 +63,7 @@ const schema = z.object({
 type Settings = z.output<typeof schema>
 export type Config = Readonly<Omit<Settings, 'statePrefix'>> & { readonly statePrefix: string }
 
-const command = { name: 'operator', schema }
+export const operatorCommand = { name: 'operator', schema }
 
 /** Every name that a config file may hold: one file serves all commands. */
 export const settingNames: readonly string[] = schema.keyof().options
@@ -73,11 +73,11 @@ export const settingNames: readonly string[] = schema.keyof().options
  * @throws ConfigError naming the flag, variable or file and field, and what it must be
  */
 export function loadConfig(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Config {
-  const settings = loadSettings(command, argv, env)
+  const settings = loadSettings(operatorCommand, argv, env)
   return Object.freeze({ ...settings, statePrefix: settings.statePrefix ?? `_grpcetcd/${settings.operatorName}/` })
 }
 
 /** The settings as `--help` shows them. */
 export function describeSettings(): string {
-  return describeFlags(command)
+  return describeFlags(operatorCommand)
 }

@@ -15,7 +15,8 @@ Commands:
   operator   run the Kubernetes operator
   version    print the version
 
-grpc-etcd <command> --help tells more. Exit codes: 0 done, 1 failed, 2 wrong usage or settings.
+grpc-etcd <command> --help tells more.
+Exit codes: 0 done, 1 failed, 2 wrong usage or settings.
 `
 
 /** Loaded when they are asked for: nobody who lists endpoints waits for Kubernetes' client. */
@@ -33,7 +34,8 @@ const commands: Readonly<Record<string, (argv: readonly string[]) => Promise<num
     process.stdout.write(`grpc-etcd ${version}\n`)
     return 0
   },
-  async help() {
+  async help([topic]) {
+    if (topic !== undefined && !topic.startsWith('-')) return main([topic, '--help'])
     process.stdout.write(help)
     return 0
   },
@@ -50,9 +52,9 @@ async function main(argv: readonly string[]): Promise<number> {
   const name = OPTIONS[given] ?? given
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (command !== undefined) return command(rest)
-  const { didYouMean } = await import('./config/did-you-mean.ts')
-  const suggestion = didYouMean(given, Object.keys(commands))
-  process.stderr.write(`grpc-etcd: there is no command "${given}"${suggestion}; see grpc-etcd --help\n`)
+  const { hint } = await import('./config/did-you-mean.ts')
+  const seeHelp = hint(given, Object.keys(commands), 'grpc-etcd --help')
+  process.stderr.write(`grpc-etcd: there is no command "${given}"${seeHelp}\n`)
   return 2
 }
 

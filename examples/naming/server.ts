@@ -19,8 +19,9 @@ const server = new Server()
 server.addService(greeterService, greeter)
 await promisify(server.bindAsync.bind(server))(address, ServerCredentials.createInsecure())
 
-// Only now, when calls can be answered.
-const registration = await register(etcdOptions(), 'demo/greeter', { addr: address }, { ttlSeconds: 10 })
+// Only now, when calls can be answered. Without the signal it would wait, and say nothing, for as long as etcd can not be reached.
+const giveUp = AbortSignal.timeout(30_000)
+const registration = await register(etcdOptions(), 'demo/greeter', { addr: address }, { ttlSeconds: 10 }, giveUp)
 console.log('registered', registration.key)
 registration.on('state', (state) => console.log(state.kind))
 

@@ -23,7 +23,8 @@ function readTarget(text: string): Reading<string> {
   const foreign = /^(?!etcd:)[a-z][a-z0-9+.-]*:\/\//i.test(text)
   if (foreign) return { ok: false, error: 'the scheme must be etcd, e.g. etcd:///payments/ledger, or left out' }
   const parsed = /^etcd:/i.test(text) ? parseTargetUri(text) : { ok: true as const, target: text }
-  if (!parsed.ok) return parsed
+  // The message of the setting begins with what was given.
+  if (!parsed.ok) return { ok: false, error: parsed.error.replace(`can not dial ${JSON.stringify(text)}: `, '') }
   const { target } = parsed
   if (target === '') return { ok: false, error: 'must name a target, e.g. payments/ledger' }
   if (/[\p{Cc}\s]/u.test(target)) return { ok: false, error: 'must not hold spaces or control characters' }
@@ -44,18 +45,20 @@ function readAddress(text: string): Reading<string> {
 }
 
 function readMetadata(text: string): Reading<unknown> {
+  const document = decodeJson(text)
+  if (!document.ok) {
+    const { error, at } = document
+    return { ok: false, error: `is no JSON: ${error}, at character ${at + 1}; mind the quotes of the shell` }
+  }
+  const { value, members } = document
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  const metadata = isObject ? Object.fromEntries(members.map((member) => [member.name, member.value])) : value
   try {
-    const value: unknown = JSON.parse(text)
-    encodeJson(value, 1)
-    return { ok: true, value }
+    encodeJson(metadata, 1)
+    return { ok: true, value: metadata }
   } catch (error) {
     if (error instanceof UnsupportedValueError) return { ok: false, error: error.message }
-    const document = decodeJson(text)
-    if (document.ok) throw error
-    return {
-      ok: false,
-      error: `is no JSON: ${document.error}, at character ${document.at + 1}; mind the quotes of the shell`,
-    }
+    throw error
   }
 }
 

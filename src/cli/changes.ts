@@ -2,7 +2,7 @@
 import type { DecodedEndpoint } from '../naming/endpoint.ts'
 import { addressOf } from '../naming/key.ts'
 import type { WatchItem } from '../naming/view.ts'
-import { jsonLine, printable, showMetadata } from './terminal.ts'
+import { jsonLine, padded, printable, showMetadata } from './terminal.ts'
 import type { Paint, Style } from './terminal.ts'
 
 export interface Change {
@@ -62,10 +62,10 @@ const REVISION_WIDTH = 5
 export function changeAsText(change: Change, at: Date, paint: Paint): string {
   const { op, address, revision, metadata, previous } = change
   const [sign, style] = SIGNS[op]
-  const parts = [paint('dim', clock(at)), paint(style, `${sign} ${printable(address).padEnd(ADDRESS_WIDTH)}`)]
+  const parts = [paint('dim', clock(at)), paint(style, `${sign} ${padded(printable(address), ADDRESS_WIDTH)}`)]
   const rev = `${paint('dim', 'rev')} ${revision}`
   if (metadata === null && previous === undefined) return [...parts, rev].join('  ')
-  parts.push(rev + ' '.repeat(Math.max(0, REVISION_WIDTH - String(revision).length)), showMetadata(metadata))
+  parts.push(`${paint('dim', 'rev')} ${padded(String(revision), REVISION_WIDTH)}`, showMetadata(metadata))
   if (previous !== undefined) parts.push(paint('dim', `was ${wasOf(change, previous)}`))
   return parts.join('  ')
 }

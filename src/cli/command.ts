@@ -5,14 +5,16 @@
 import { writeSync } from 'node:fs'
 import type { z } from 'zod'
 import { settingNames } from '../config.ts'
-import type { EtcdSettings } from '../config/etcd.ts'
-import { describeFlags, loadSettings } from '../config/settings.ts'
+import { asksForHelp } from '../config/command-line.ts'
 import type { Command } from '../config/command-line.ts'
+import { describeFlags, loadSettings } from '../config/settings.ts'
+import { wrap } from '../config/wrap.ts'
 import { TimeoutError, UnavailableError } from '../errors.ts'
-import { EtcdConnection } from '../naming/connection.ts'
+import type { EtcdConnection } from '../naming/connection.ts'
 import type { Log } from '../runtime/log.ts'
 import { silentLog } from '../runtime/log.ts'
 import type { commonShape } from './arguments.ts'
+import { connectTo } from './connect.ts'
 import { explain } from './explain.ts'
 import { createPaint, hasColour } from './terminal.ts'
 import type { Paint } from './terminal.ts'
@@ -51,7 +53,7 @@ export async function runCommand<Schema extends z.ZodObject<typeof commonShape>>
   command: EndpointCommand<Schema>,
   argv: readonly string[],
 ): Promise<number> {
-  if (argv.includes('--help') || argv.includes('-h')) {
+  if (asksForHelp(command, argv)) {
     process.stdout.write(helpOf(command))
     return 0
   }
@@ -67,7 +69,7 @@ export async function runCommand<Schema extends z.ZodObject<typeof commonShape>>
   const failures: string[] = []
   for (const [index] of etcdEndpoints.entries()) {
     const hosts = [...etcdEndpoints.slice(index), ...etcdEndpoints.slice(0, index)]
-    const connection = connectTo(values, hosts, command.createLog?.(call.say) ?? silentLog)
+    const connection = connectTo(values, command.createLog?.(call.say) ?? silentLog, hosts)
     try {
       return await command.run({ ...call, connection })
     } catch (error) {
@@ -88,25 +90,9 @@ function isWorthAnother(error: unknown, needs: 'read' | 'readwrite'): boolean {
   return error instanceof UnavailableError || (error instanceof TimeoutError && needs === 'read')
 }
 
-function connectTo(settings: EtcdSettings, hosts: readonly string[], log: Log): EtcdConnection {
-  const { etcdUsername: username, etcdPasswordFile: passwordFile } = settings
-  return new EtcdConnection({
-    hosts,
-    tls: {
-      caFile: settings.etcdCaFile,
-      certFile: settings.etcdCertFile,
-      keyFile: settings.etcdKeyFile,
-      serverName: settings.etcdServerName,
-    },
-    auth: username === undefined ? undefined : { username, passwordFile },
-    requestTimeoutMs: settings.etcdRequestTimeoutSeconds * 1000,
-    log,
-  })
-}
-
 function helpOf(command: EndpointCommand<z.ZodObject<typeof commonShape>>): string {
   const { name, places = [], examples } = command
-  return `${command.summary}
+  return `${wrap(command.summary)}
 
 Usage: grpc-etcd ${[name, ...places.map((each) => each.toUpperCase())].join(' ')} [flags]
 
@@ -114,8 +100,9 @@ ${command.placesHelp}
 
 ${describeFlags(command)}
 
-Every setting below --config is a flag, an environment variable (--etcd-endpoints is GRPC_ETCD_ETCD_ENDPOINTS) and a key
-of the file; a flag beats a variable, a variable beats the file. The file of the operator will do.
+Every setting below --config is a flag, an environment variable
+(--etcd-endpoints is GRPC_ETCD_ETCD_ENDPOINTS) and a key of the file; a flag
+beats a variable, a variable beats the file. The file of the operator will do.
 
 Examples:
 ${examples.map((example) => `  ${example}`).join('\n')}

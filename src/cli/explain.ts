@@ -2,7 +2,7 @@
  * From an error of the etcd layer to what a person reads: what happened in one line, and what to do about it in the next. Pure.
  * Texts of gRPC and OpenSSL are cut down to what says something.
  */
-import { ConfigError, ForbiddenError, RejectedError, TimeoutError, UnavailableError, describeError } from '../errors.ts'
+import { ForbiddenError, RejectedError, TimeoutError, UnavailableError, describeError } from '../errors.ts'
 import type { EtcdSettings } from '../config/etcd.ts'
 import { shellWord } from './terminal.ts'
 
@@ -26,7 +26,6 @@ function partsOf(error: unknown, attempt: Attempt): Parts | undefined {
   if (error instanceof UnavailableError) return unavailable(error, attempt)
   if (error instanceof TimeoutError) return timedOut(error, attempt)
   if (error instanceof RejectedError) return rejected(error)
-  if (error instanceof ConfigError) return undefined
   return undefined
 }
 

@@ -21,12 +21,12 @@ const command: EndpointCommand<typeof schema> = {
   places: ['target'],
   flagsOnly: ['output'],
   needs: 'read',
-  summary: `Lists the endpoints of a target, and how long their leases still live. Values that are no endpoint are shown as such: clients
-skip them.`,
+  summary:
+    'Lists the endpoints of a target, and how long their leases still live. Values that are no endpoint are shown as such: clients skip them.',
   placesHelp: '  TARGET  payments/ledger, or what clients dial: etcd:///payments/ledger',
   examples: [
     'grpc-etcd list payments/ledger',
-    'grpc-etcd list etcd:///payments/ledger -o json --etcd-endpoints https://etcd-0:2379 --etcd-ca-file ca.crt',
+    'grpc-etcd list payments/ledger -o json --etcd-endpoints http://etcd-0:2379',
   ],
   async run({ values: { target, output }, connection: { client }, paint, print, say }) {
     const signal = new AbortController().signal

@@ -1,7 +1,7 @@
 /** The keys under a target as `grpc-etcd list` shows them: a table for people, JSON lines for programs. Pure. */
 import type { LeaseTimes } from '../etcd/client.ts'
 import type { Entry, LeaseId } from '../etcd/kv.ts'
-import { parseAddress } from '../naming/address.ts'
+import { parseDialAddress } from '../naming/dial-address.ts'
 import { decodeEndpoint } from '../naming/endpoint.ts'
 import { addressOf } from '../naming/key.ts'
 import { jsonLine, printable, showLease, showMetadata, table } from './terminal.ts'
@@ -59,7 +59,7 @@ function noteOn(
   found: { readonly addr: string } | { readonly error: string },
 ): { readonly text: string; readonly isBad: boolean } {
   if ('error' in found) return { text: `no endpoint, clients skip it: ${found.error}`, isBad: true }
-  if (!parseAddress(found.addr).ok)
+  if (parseDialAddress(found.addr) === undefined)
     return { text: `no host:port, clients can not dial it; key ends in ${inKey}`, isBad: true }
   return { text: found.addr === inKey ? '' : `key ends in ${inKey}`, isBad: false }
 }

@@ -1,25 +1,27 @@
 /** `grpc-etcd operator`: from the command line to a running operator, and to the exit code. */
 import { destination, pino, type Logger } from 'pino'
 import pretty from 'pino-pretty'
-import { describeSettings, loadConfig, type Config } from '../config.ts'
+import { asksForHelp } from '../config/command-line.ts'
+import { describeSettings, loadConfig, operatorCommand, type Config } from '../config.ts'
 import { runOperator } from '../controllers/operator.ts'
-import { createEtcdClient } from '../etcd/client.ts'
 import { createKubeClient } from '../kube/client.ts'
 import { version } from '../version.ts'
+import { connectTo } from './connect.ts'
 
 const help = `Publishes GrpcServices and GrpcEndpoints of a Kubernetes cluster into etcd.
 
 Usage: grpc-etcd operator [--setting value]...
 
-Every setting is a flag, an environment variable (--etcd-endpoints is GRPC_ETCD_ETCD_ENDPOINTS) and a key of the
-file given by --config (etcdEndpoints). A flag beats a variable, a variable beats the file.
+Every setting is a flag, an environment variable (--etcd-endpoints is
+GRPC_ETCD_ETCD_ENDPOINTS) and a key of the file given by --config
+(etcdEndpoints). A flag beats a variable, a variable beats the file.
 
 ${describeSettings()}
 `
 
 /** Runs until SIGTERM or SIGINT. Rejects with ConfigError before anything was started, with others when it can not go on. */
 export async function operator(argv: readonly string[]): Promise<void> {
-  if (argv.includes('--help') || argv.includes('-h')) {
+  if (asksForHelp(operatorCommand, argv)) {
     process.stdout.write(help)
     return
   }
@@ -37,21 +39,11 @@ export async function operator(argv: readonly string[]): Promise<void> {
     ...(config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig }),
     ...(config.context === undefined ? {} : { context: config.context }),
   })
-  const etcd = createEtcdClient({
-    endpoints: config.etcdEndpoints,
-    caFile: config.etcdCaFile,
-    certFile: config.etcdCertFile,
-    keyFile: config.etcdKeyFile,
-    serverName: config.etcdServerName,
-    username: config.etcdUsername,
-    passwordFile: config.etcdPasswordFile,
-    requestTimeoutMs: config.etcdRequestTimeoutSeconds * 1000,
-    log: log.child({ component: 'etcd' }),
-  })
+  const connection = connectTo(config, log.child({ component: 'etcd' }))
   try {
-    await runOperator({ config, kube, etcd, log }, stop.signal)
+    await runOperator({ config, kube, etcd: connection.client, log }, stop.signal)
   } finally {
-    etcd.close()
+    connection.close()
     await kube.close()
   }
 }

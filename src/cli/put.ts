@@ -19,7 +19,7 @@ const command: EndpointCommand<typeof schema> = {
   needs: 'readwrite',
   summary: 'Adds an endpoint to a target, or replaces it.',
   placesHelp: `  TARGET   payments/ledger, or what clients dial: etcd:///payments/ledger
-  ADDRESS  host:port, IPv6 in brackets: 10.0.0.7:50051, [2001:db8::7]:50051, db-1.example.com:50051`,
+  ADDRESS  host:port, IPv6 in brackets: 10.0.0.7:50051, [2001:db8::7]:50051`,
   examples: [
     'grpc-etcd put payments/ledger 10.0.0.7:50051 --lease 694d81417acd4b11',
     `grpc-etcd put payments/ledger 10.0.0.7:50051 --metadata '{"zone":"a"}'`,

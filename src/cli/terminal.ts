@@ -17,7 +17,7 @@ export function hasColour(stream: NodeJS.WriteStream): boolean {
 
 /** Anybody may have written what we show: nothing of it may move the cursor, colour the line or turn its direction. */
 export function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, (char) => {
+  return text.replaceAll(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, (char) => {
     return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
   })
 }
@@ -47,16 +47,32 @@ export interface Cell {
   readonly style?: Style | undefined
 }
 
+const WIDE =
+  /(?![\uff61-\uffdc])[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u3000-\u303f\uff01-\uff60\uffe0-\uffe6]/u
+const COMBINING = /[\p{Mn}\p{Me}\p{Cf}]/u
+
+/** Columns of a terminal that it takes: two for a wide character (Chinese, Japanese, Korean, emoji), none for what is put on another. */
+export function widthOf(text: string): number {
+  if (/^[ -~]*$/.test(text)) return text.length
+  let width = 0
+  for (const char of text) width += COMBINING.test(char) ? 0 : WIDE.test(char) ? 2 : 1
+  return width
+}
+
+export function padded(text: string, width: number): string {
+  return text + ' '.repeat(Math.max(0, width - widthOf(text)))
+}
+
 /** Columns of equal width, two spaces between them, nothing after the last text of a line. */
 export function table(head: readonly string[], rows: readonly (readonly Cell[])[], paint: Paint): string {
   const lines = [head.map((text): Cell => ({ text, style: 'bold' })), ...rows]
   const widths = head.map((_, column) =>
-    lines.reduce((most, line) => Math.max(most, line[column]?.text.length ?? 0), 0),
+    lines.reduce((most, line) => Math.max(most, widthOf(line[column]?.text ?? '')), 0),
   )
   const show = (line: readonly Cell[]) => {
     const last = line.findLastIndex(({ text }) => text !== '')
     return line.slice(0, last + 1).map(({ text, style }, column) => {
-      const gap = column === last ? '' : ' '.repeat((widths[column] ?? 0) - text.length + 2)
+      const gap = column === last ? '' : ' '.repeat((widths[column] ?? 0) - widthOf(text) + 2)
       return (style === undefined ? text : paint(style, text)) + gap
     })
   }

@@ -16,8 +16,8 @@ const command: EndpointCommand<typeof schema> = {
   places: ['target'],
   flagsOnly: ['output'],
   needs: 'read',
-  summary: `Shows the endpoints of a target, then each change as it happens: + added, - gone, ~ changed, with the revision of etcd. It goes on
-through lost connections until Ctrl-C, and then ends with 0.`,
+  summary:
+    'Shows the endpoints of a target, then each change as it happens: + added, - gone, ~ changed, with the revision of etcd. It goes on through lost connections until Ctrl-C, and then ends with 0.',
   placesHelp: '  TARGET  payments/ledger, or what clients dial: etcd:///payments/ledger',
   examples: ['grpc-etcd watch payments/ledger', 'grpc-etcd watch etcd:///payments/ledger -o json | jq .address'],
   createLog: createWatchLog,

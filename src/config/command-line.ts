@@ -4,7 +4,7 @@
  */
 import type { z } from 'zod'
 import { ConfigError } from '../errors.ts'
-import { didYouMean } from './did-you-mean.ts'
+import { hint } from './did-you-mean.ts'
 
 export interface Command<Schema extends z.ZodObject> {
   /** For texts: `operator`. */
@@ -39,15 +39,22 @@ export interface Given {
   readonly origin: string
 }
 
+/** Whether `--help` or `-h` is there, as neither the value of a flag nor a place. */
+export function asksForHelp(command: Command<z.ZodObject>, argv: readonly string[]): boolean {
+  const flags = flagsOf(command)
+  for (let i = 0; i < argv.length; i += 1) {
+    const argument = argv[i] ?? ''
+    if (argument === '--') return false
+    if (argument === '--help' || argument === '-h') return true
+    if (flags.has(argument) && argv[i + 1]?.startsWith('--') !== true) i += 1
+  }
+  return false
+}
+
 /** @throws ConfigError for a flag that there is not, a value or place that is missing, and one place too many */
 export function parseArguments(command: Command<z.ZodObject>, argv: readonly string[]): ReadonlyMap<string, Given> {
   const { name: commandName, places = [] } = command
-  const flags = new Map([['--config', 'config']])
-  for (const name of [...(command.flagsOnly ?? []), ...settingsOf(command)]) {
-    flags.set(flag(name), name)
-    const alias = aliasOf(command, name)
-    if (alias !== undefined) flags.set(alias, name)
-  }
+  const flags = flagsOf(command)
   const given = new Map<string, Given>()
   const placed: string[] = []
   for (let i = 0; i < argv.length; i += 1) {
@@ -63,8 +70,8 @@ export function parseArguments(command: Command<z.ZodObject>, argv: readonly str
     const [origin, inline] = splitOnce(argument)
     const name = flags.get(origin)
     if (name === undefined) {
-      const suggestion = didYouMean(origin, [...flags.keys()])
-      throw refuse(`${origin}: there is no such setting${suggestion}; see grpc-etcd ${commandName} --help`)
+      const help = hint(origin, [...flags.keys()], `grpc-etcd ${commandName} --help`)
+      throw refuse(`${origin}: there is no such setting${help}`)
     }
     const value = inline ?? argv[(i += 1)]
     if (value === undefined || (inline === undefined && value.startsWith('--')))
@@ -74,6 +81,17 @@ export function parseArguments(command: Command<z.ZodObject>, argv: readonly str
   if (placed.length !== places.length) throw misplaced(command, placed)
   for (const [index, name] of places.entries()) given.set(name, { value: placed[index] ?? '', origin: place(name) })
   return given
+}
+
+/** By what is typed: the name of the field. */
+function flagsOf(command: Command<z.ZodObject>): ReadonlyMap<string, string> {
+  const flags = new Map([['--config', 'config']])
+  for (const name of [...(command.flagsOnly ?? []), ...settingsOf(command)]) {
+    flags.set(flag(name), name)
+    const alias = aliasOf(command, name)
+    if (alias !== undefined) flags.set(alias, name)
+  }
+  return flags
 }
 
 function misplaced({ name, places = [] }: Command<z.ZodObject>, placed: readonly string[]): ConfigError {

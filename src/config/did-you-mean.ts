@@ -14,6 +14,12 @@ export function didYouMean(given: string, known: readonly string[]): string {
   return meant === undefined ? '' : `; did you mean ${meant}?`
 }
 
+/** How the text about an unknown word ends: what may have been meant, and where the help is. */
+export function hint(given: string, known: readonly string[], help: string): string {
+  const suggestion = didYouMean(given, known)
+  return suggestion === '' ? `; see ${help}` : `${suggestion} See ${help}`
+}
+
 /** Levenshtein's distance. */
 function edits(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)

@@ -1,6 +1,7 @@
 /**
  * Settings of a command from three sources: a flag beats an environment variable, which beats the file of `--config`. What there is, its
- * defaults and its checks are a zod schema; `--help` is made from it, so it can not be out of date.
+ * defaults and its checks are a zod schema; `--help` is made from it, so it can not be out of date. A variable or a key of the file that is
+ * empty counts as not given: that is what templates write for "none".
  *
  * `meta` of a field: `title` what `--help` shows as value (default FILE), `description`, `alias` a short flag.
  */
@@ -12,7 +13,8 @@ import type { ConfigError } from '../errors.ts'
 import { aliasOf, flag, metaOf, parseArguments, refuse, settingsOf, variable } from './command-line.ts'
 import type { Command } from './command-line.ts'
 import { didYouMean } from './did-you-mean.ts'
-import { etcdPairs } from './etcd.ts'
+import { contradictionIn } from './etcd.ts'
+import { wrap } from './wrap.ts'
 
 /**
  * @param argv the arguments after the subcommand
@@ -31,27 +33,24 @@ export function loadSettings<Schema extends z.ZodObject>(
   }
 
   const given = parseArguments(command, argv)
-  const file = given.get('config')?.value ?? env[variable('config')]
+  const file = given.get('config')?.value ?? notEmpty(env[variable('config')])
   const settings = settingsOf(command)
   for (const [name, value] of Object.entries(file === undefined ? {} : readFile(file))) {
     const origin = `${file}: ${name}`
-    if (settings.includes(name)) set(name, value, origin)
-    else if (command.others?.includes(name) !== true)
+    if (!settings.includes(name) && command.others?.includes(name) !== true)
       throw refuse(`${origin}: there is no such setting${didYouMean(name, settings)}`)
+    if (settings.includes(name) && value !== null && value !== '') set(name, value, origin)
   }
   for (const name of settings) {
-    const value = env[variable(name)]
+    const value = notEmpty(env[variable(name)])
     if (value !== undefined) set(name, value, variable(name))
   }
   for (const [name, { value, origin }] of given) if (name !== 'config') set(name, value, origin)
 
   const result = command.schema.safeParse(values)
   if (!result.success) throw invalid(result.error, origins, values)
-  for (const [one, other] of etcdPairs) {
-    if ((result.data[one] === undefined) !== (result.data[other] === undefined)) {
-      throw refuse(`${flag(one)} and ${flag(other)} go together: give both or none`)
-    }
-  }
+  const contradiction = contradictionIn(result.data)
+  if (contradiction !== undefined) throw refuse(contradiction)
   return result.data
 }
 
@@ -69,7 +68,7 @@ export function describeFlags(command: Command<z.ZodObject>): string {
     ...settingsOf(command).map(row),
   ]
   const width = Math.max(...rows.map(([left]) => left.length)) + 2
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}${right}`).join('\n')
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}${wrap(right, width + 2)}`).join('\n')
 }
 
 function defaultOf({ schema }: Command<z.ZodObject>, name: string): string {
@@ -77,6 +76,10 @@ function defaultOf({ schema }: Command<z.ZodObject>, name: string): string {
   const { data } = field.safeParse(undefined)
   if (Array.isArray(data)) return data.join(',')
   return typeof data === 'string' || typeof data === 'number' ? String(data) : ''
+}
+
+function notEmpty(value: string | undefined): string | undefined {
+  return value === '' ? undefined : value
 }
 
 function readFile(file: string): Readonly<Record<string, unknown>> {

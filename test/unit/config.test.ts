@@ -41,8 +41,17 @@ describe('the configuration', () => {
     assert.equal(loadConfig(['--operator-name', 'blue'], {}).statePrefix, '_grpcetcd/blue/')
   })
 
-  test('an empty file changes nothing', () => {
+  test('an empty file, an empty key and an empty variable change nothing', () => {
     assert.deepEqual(loadConfig(['--config', file('')], {}), loadConfig([], {}))
+    const keys = file("etcdCaFile:\netcdUsername: ''\nmetricsAddress: ''\n")
+    assert.deepEqual(loadConfig(['--config', keys], {}), loadConfig([], {}))
+    const env = { GRPC_ETCD_CONFIG: '', GRPC_ETCD_ETCD_CA_FILE: '', GRPC_ETCD_ELECTION_TTL_SECONDS: '' }
+    assert.deepEqual(loadConfig([], env), loadConfig([], {}))
+  })
+
+  test('takes TLS files for https', () => {
+    const argv = ['--etcd-endpoints', 'https://[::1]:2379', '--etcd-ca-file', 'ca', '--etcd-server-name', 'etcd']
+    assert.equal(loadConfig(argv, {}).etcdCaFile, 'ca')
   })
 
   const refused: readonly {
@@ -72,6 +81,18 @@ describe('the configuration', () => {
       argv: ['--etcd-endpoints', 'http://a:99999'],
       says: /must be http:/,
     },
+    {
+      name: 'two endpoints in one',
+      argv: ['--config', file('etcdEndpoints: ["http://a:1,b:2"]')],
+      says: /must be http:/,
+    },
+    { name: 'IPv6 without brackets', argv: ['--etcd-endpoints', 'http://::1:2379'], says: /must be http:/ },
+    {
+      name: 'TLS files for an endpoint in clear text',
+      argv: ['--etcd-endpoints', 'https://a:1,http://b:1', '--etcd-ca-file', 'ca'],
+      says: /^--etcd-ca-file is given, but http:\/\/b:1 would be spoken to in clear text: write https:\/\/ in --etcd-endpoints$/,
+    },
+    { name: 'an empty flag', argv: ['--etcd-ca-file='], says: /--etcd-ca-file: "": must not be empty/ },
     { name: 'an endpoint without a port', argv: ['--etcd-endpoints', 'http://a'], says: /must be http:\/\/host:port/ },
     {
       name: 'a certificate without its key',

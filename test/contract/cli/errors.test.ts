@@ -28,10 +28,13 @@ describe('what grpc-etcd says when', () => {
 
   test('the arguments are wrong: code 2, and where the help is', async () => {
     const cases: readonly (readonly [readonly string[], RegExp])[] = [
-      [['lits'], /there is no command "lits"; did you mean list\?; see grpc-etcd --help/],
+      [['lits'], /there is no command "lits"; did you mean list\? See grpc-etcd --help\n$/],
+      [['unheard-of'], /there is no command "unheard-of"; see grpc-etcd --help\n$/],
       [['put', 'a'], /ADDRESS is missing\nUsage: grpc-etcd put TARGET ADDRESS \[flags\]; see grpc-etcd put --help/],
       [['list', 'a', '--endpoints', 'b'], /--endpoints: there is no such setting; did you mean --etcd-endpoints\?/],
-      [['list', 'etcd:///'], /TARGET: .* names no target/],
+      [['list', 'etcd:///'], /^grpc-etcd: TARGET: "etcd:\/\/\/": it names no target; write etcd:\/\/\/my-service\n$/],
+      [['put', 'a', 'b:1', '--metadata', '-h'], /--metadata: "-h": is no JSON/],
+      [['list', 'a', '--etcd-ca-file', 'ca.crt'], /http:\/\/127\.0\.0\.1:2379 would be spoken to in clear text/],
       [
         ['list', 'a', '--etcd-ca-file', '/none', '--etcd-endpoints', 'https://127.0.0.1:1'],
         /can not read \/none: ENOENT/,
@@ -47,16 +50,23 @@ describe('what grpc-etcd says when', () => {
   test('it is asked for help', async () => {
     const { code, stdout } = await runCli(['--help'])
     assert.equal(code, 0)
+    assert.deepEqual(await runCli(['help']), { code, stdout, stderr: '' })
     for (const command of ['list', 'watch', 'put', 'delete', 'operator']) {
       assert.match(stdout, new RegExp(`^  ${command} `, 'm'))
-      if (command === 'operator') continue
       const help = await runCli([command, '--help'])
       assert.equal(help.code, 0)
+      assert.deepEqual(await runCli(['help', command]), help)
+      assert.deepEqual(
+        [stdout, help.stdout].flatMap((text) => text.split('\n')).filter((line) => line.length > 80),
+        [],
+        'it fits a terminal',
+      )
+      if (command === 'operator') continue
       assert.match(
         help.stdout,
         new RegExp(`Usage: grpc-etcd ${command} TARGET.*Examples:\n.*\n.*\n\nExit codes: `, 's'),
       )
-      assert.match(help.stdout, /--etcd-endpoints URLS +.*\(default: http:\/\/127\.0\.0\.1:2379\)/)
+      assert.match(help.stdout, /--etcd-endpoints URLS +.*\(default:\s+http:\/\/127\.0\.0\.1:2379\)/)
       assert.doesNotMatch(help.stdout, /--kubeconfig|--operator-name/)
     }
   })

@@ -39,7 +39,7 @@ table(
   ],
   [
     ['', /must name a target/],
-    ['etcd:///', /names no target/],
+    ['etcd:///', /^it names no target; write etcd:\/\/\/my-service$/],
     ['dns:///ledger', /scheme must be etcd/],
     ['payments/', /must not end with "\/"; did you mean payments\?/],
     ['etcd:///payments//', /did you mean payments\?/],
@@ -86,6 +86,9 @@ table(
     ['{"zone":"a","weight":3}', { zone: 'a', weight: 3 }],
     ['null', null],
     ['"text"', 'text'],
+    ['[{"a":1}]', [{ a: 1 }]],
+    [' {} ', {}],
+    ['{"a":1,"__proto__":2,"a":3}', JSON.parse('{"a":3,"__proto__":2}')],
   ],
   [
     ['{zone:"a"}', /is no JSON: invalid character 'z' .*, at character 2;/],
@@ -93,6 +96,10 @@ table(
     ['', /unexpected end of JSON input, at character 1;/],
     ['[1', /unexpected end of JSON input, at character 3;/],
     ['1e999', /json: unsupported value: \+Inf/],
+    ['{"a":[1e999]}', /json: unsupported value: \+Inf/],
+    ['-h', /is no JSON: invalid character 'h' in numeric literal/],
+    ['1],[2', /invalid character ']' after top-level value/],
+    ['['.repeat(10_001), /exceeded max depth/],
   ],
 )
 

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import { ChangeTracker, changeAsJson, changeAsText } from '../../../src/cli/changes.ts'
 import { listAsJson, listAsTable } from '../../../src/cli/listing.ts'
-import { createPaint, jsonLine, printable, shellWord, showMetadata, table } from '../../../src/cli/terminal.ts'
+import { createPaint, jsonLine, printable, shellWord, showMetadata, table, widthOf } from '../../../src/cli/terminal.ts'
 import type { Entry } from '../../../src/etcd/kv.ts'
 import type { WatchItem } from '../../../src/naming/view.ts'
 
@@ -27,9 +27,27 @@ describe('a table', () => {
   })
 })
 
+describe('the width of text', () => {
+  const cases: readonly (readonly [string, number])[] = [
+    ['10.0.0.1:1', 10],
+    ['größe', 5],
+    ['日本.example', 12],
+    ['한국:1', 6],
+    ['ｶﾅ', 2],
+    ['！', 2],
+    ['😀', 2],
+    ['e\u0301\u200d', 1],
+  ]
+  for (const [text, want] of cases) test(`${text} takes ${want} columns`, () => assert.equal(widthOf(text), want))
+  test('is what columns are made of', () => {
+    assert.equal(table(['X', 'Y'], [[{ text: '日本' }, { text: 'b' }]], plain), 'X     Y\n日本  b')
+  })
+})
+
 describe('text of strangers', () => {
   test('can not move the cursor, colour or turn a line', () => {
     assert.equal(printable('a\u001b[31m\n\u009b\u202eb\u2028é'), String.raw`a\u001b[31m\u000a\u009b\u202eb\u2028é`)
+    assert.equal(printable('a key that is not UTF-8: \udcff'), String.raw`a key that is not UTF-8: \udcff`)
   })
   test('in JSON stays the same JSON', () => {
     const value = { text: '\u009b\u202e"\\u' }
@@ -105,6 +123,11 @@ describe('a list', () => {
       ['10.0.0.3:1', 'key ends in y'],
     ])
     assert.ok(listAsTable('t', entries, leases, colour).includes(`${ESCAPE}31m10.0.0.1:1${ESCAPE}39m`))
+  })
+
+  test('has nothing to note of what clients dial', () => {
+    for (const addr of ['unix:/run/x.sock', ':50051', '日本.example:50051', '[fe80::1%eth0]:1'])
+      assert.doesNotMatch(listAsTable('t', [entry(addr, endpoint(addr))], leases, plain), /NOTE/)
   })
 })
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { z } from 'zod'
+import { asksForHelp } from '../../../src/config/command-line.ts'
 import { didYouMean } from '../../../src/config/did-you-mean.ts'
 import { describeFlags, loadSettings } from '../../../src/config/settings.ts'
 import { ConfigError } from '../../../src/errors.ts'
@@ -43,7 +44,7 @@ describe('the arguments of a command', () => {
     [
       'an unknown flag',
       ['a', 'b', '--color', 'red'],
-      /^--color: there is no such setting; did you mean --colour\?; see grpc-etcd paint --help$/,
+      /^--color: there is no such setting; did you mean --colour\? See grpc-etcd paint --help$/,
     ],
     ['an unknown short flag', ['a', 'b', '-x'], /^-x: there is no such setting; see/],
     ['a flag without its value', ['a', 'b', '-c'], /^-c: needs a value$/],
@@ -71,10 +72,26 @@ describe('the arguments of a command', () => {
     assert.equal(
       describeFlags(command),
       `  -c, --colour NAME  of the paint (default: white)
-  --config FILE      YAML file with the settings below in camelCase, e.g. etcdEndpoints
+  --config FILE      YAML file with the settings below in camelCase, e.g.
+                     etcdEndpoints
   --coats COUNT      how many (default: 1)`,
     )
   })
+})
+
+describe('help is asked for', () => {
+  const cases: readonly (readonly [readonly string[], boolean])[] = [
+    [['--help'], true],
+    [['a', '-h'], true],
+    [['--unknown', 'x', '--help'], true],
+    [['--colour=-h', '-h'], true],
+    [['--colour', '--help'], true],
+    [['-c', '-h'], false],
+    [['--', '--help'], false],
+    [['help'], false],
+  ]
+  for (const [argv, want] of cases)
+    test(`${argv.join(' ')}: ${want ? 'yes' : 'no'}`, () => assert.equal(asksForHelp(command, argv), want))
 })
 
 describe('did you mean', () => {
