@@ -3,13 +3,13 @@
  * the service classes are used: its channels, retries, circuit breakers, watcher and leases are bypassed, because a write must be sent
  * once and its outcome be known (`transport.ts`, `status-errors.ts`), and a server at an IP address be verified.
  */
-import { isIP } from 'node:net'
 import { checkServerIdentity } from 'node:tls'
-import { credentials } from '@grpc/grpc-js'
+import { connectivityState, credentials } from '@grpc/grpc-js'
 import type { ChannelCredentials, ChannelOptions, Client, ServiceClientConstructor } from '@grpc/grpc-js'
 import { Etcd3 } from 'etcd3'
 import type { Log } from '../runtime/log.ts'
 import { describeError, ForbiddenError, RejectedError } from '../errors.ts'
+import { dialAddress, hostOf, isSecure, sniOf } from './endpoint-url.ts'
 import type { Kv, LeaseId } from './kv.ts'
 import type { Secrets, SecretSources } from './secrets.ts'
 import type { KeepAliveMessage, Stream, StreamHandlers, WatchMessage, WatchRequest } from './streams.ts'
@@ -65,7 +65,11 @@ const CHANNEL_OPTIONS: ChannelOptions = {
   // etcd answers pings that come more often than every 5 s with GOAWAY.
   'grpc.keepalive_time_ms': 6_000,
   'grpc.keepalive_timeout_ms': 3_000,
-  'grpc.keepalive_permit_without_calls': 1,
+  // etcd throws out a connection that pings without a stream, in the middle of what is sent just then. So an idle one is given up instead.
+  'grpc.keepalive_permit_without_calls': 0,
+  'grpc.client_idle_timeout_ms': 10_000,
+  // As Go's client: `http_proxy` is meant for the web.
+  'grpc.enable_http_proxy': 0,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2_000,
   'grpc.service_config_disable_resolution': 1,
@@ -169,6 +173,7 @@ interface Stubs {
   readonly authenticate: Unary<{ readonly token: string }>
   readonly watch: Duplex<wire.WireWatchResponse>
   readonly leaseKeepAlive: Duplex<wire.WireKeepAliveResponse>
+  isReached(deadline: number): Promise<boolean>
   close(): void
 }
 
@@ -180,7 +185,7 @@ class Codec extends Etcd3 {
 }
 
 async function dial(endpoint: URL, secrets: Secrets, generation: number, serverName?: string): Promise<Stubs> {
-  const secure = endpoint.protocol === 'https:'
+  const secure = isSecure(endpoint)
   const channelOptions: ChannelOptions = {
     ...CHANNEL_OPTIONS,
     // grpc-js shares TCP connections between channels with equal options: this one differs from every earlier, dead one.
@@ -192,7 +197,7 @@ async function dial(endpoint: URL, secrets: Secrets, generation: number, serverN
   const codec = new Codec()
   const connect = async (name: Parameters<Codec['service']>[0]): Promise<Client> => {
     const Service = await codec.service(name)
-    return new Service(endpoint.host, channelCredentials, channelOptions)
+    return new Service(dialAddress(endpoint), channelCredentials, channelOptions)
   }
   const clients = await Promise.all([
     connect('KV'),
@@ -213,9 +218,24 @@ async function dial(endpoint: URL, secrets: Secrets, generation: number, serverN
     authenticate: method(auth, 'authenticate'),
     watch: method(watch, 'watch'),
     leaseKeepAlive: method(lease, 'leaseKeepAlive'),
+    isReached: (deadline) => isReached(kv, deadline),
     close: () => {
       for (const client of clients) client.close()
     },
+  }
+}
+
+/** The clients of one connection share it: what is true of one is true of all. */
+async function isReached(client: Client, deadline: number): Promise<boolean> {
+  const channel = client.getChannel()
+  for (let connect = true; ; connect = false) {
+    const state = channel.getConnectivityState(connect)
+    if (state !== connectivityState.IDLE && state !== connectivityState.CONNECTING) return true
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    channel.watchConnectivityState(state, deadline, (error) => {
+      resolve(error === undefined)
+    })
+    if (!(await promise)) return false
   }
 }
 
@@ -235,15 +255,4 @@ function createTls(endpoint: URL, { ca, key, cert }: Secrets, serverName?: strin
 /** grpc-js makes the methods at run time from the proto file: their types are ours to state, in `Stubs`. */
 function method(client: Client, name: string) {
   return Reflect.get(client, name).bind(client)
-}
-
-/** Without the brackets of an IPv6 address. */
-function hostOf(endpoint: URL): string {
-  return endpoint.hostname.replace(/^\[(.*)\]$/, '$1')
-}
-
-/** grpc-js would send an IP address as TLS server name, which Node refuses (and RFC 6066 forbids). */
-function sniOf(endpoint: URL): string {
-  const host = hostOf(endpoint)
-  return isIP(host) === 0 ? host : 'etcd.invalid'
 }

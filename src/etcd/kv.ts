@@ -1,6 +1,7 @@
 /**
  * The store as plain data: what the rest of the operator knows of etcd's API. `client.ts` implements it over the network.
- * Keys and the values we write are UTF-8 strings; values that we read are bytes, because anybody may have written them.
+ * Keys and the values we write are UTF-8 strings; values that we read are bytes, because anybody may have written them. A key that somebody
+ * wrote and that is not UTF-8 has lone surrogates in it (`key-bytes.ts`).
  */
 
 /** Lowercase hex without leading zeros, as etcdctl prints it (`694d81417acd4b11`); never a JS number: IDs have 63 bits. */

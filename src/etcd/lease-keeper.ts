@@ -3,7 +3,7 @@
  *
  * Validity counts from the moment a renewal was SENT, on a monotonic clock: never later than what etcd counts. A lease is renewed at a
  * third of its TTL, at random within that third, and sends are paced, so that thousands of leases never go as one burst. One timer and one
- * queue for all. Nothing here revokes a lease: nothing could fence that (S16).
+ * queue for all. Nothing here revokes a lease that anybody was told of: nothing could fence that (S16).
  */
 import { randomBytes } from 'node:crypto'
 import type { Log } from '../runtime/log.ts'
@@ -160,6 +160,13 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     return lease
   }
 
+  /** A lease that may have been granted, and that nobody will ever know of. */
+  function forget(id: LeaseId): void {
+    client.leaseRevoke(id, new AbortController().signal).catch((error: unknown) => {
+      log.debug({ lease: id, error: describeError(error) }, 'given up lease is left to expire')
+    })
+  }
+
   return {
     add(id, ttlSeconds) {
       if (leases.has(id)) return
@@ -194,7 +201,11 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
           return id
         } catch (error) {
           const transient = error instanceof UnavailableError || error instanceof TimeoutError
-          if (!transient || attempt === GRANT_ATTEMPTS || signal.aborted) throw error
+          if (!transient) throw error
+          if (attempt === GRANT_ATTEMPTS || signal.aborted) {
+            forget(id)
+            throw error
+          }
           await sleep(backoff.next(), signal)
         }
       }

@@ -2,7 +2,8 @@
  * Reads whole ranges, many at once: loads that are waiting together share one Txn of ranges, so thousands of targets cost dozens of round
  * trips. What does not fit is paged at the revision of that Txn. Every result is one moment of the store.
  */
-import { ForbiddenError, InvariantError, RejectedError, UnavailableError } from '../errors.ts'
+import { ForbiddenError, InvariantError, RejectedError } from '../errors.ts'
+import { unlessAborted } from './aborted.ts'
 import type { Entry, Header, KeyRange, Kv, Op } from './kv.ts'
 
 /** Ranges in one Txn: half of what etcd allows by default. */
@@ -100,19 +101,9 @@ export function createLoader(kv: Kv): Loader {
   return {
     async load(range, signal) {
       const { promise, resolve, reject } = Promise.withResolvers<Loaded>()
-      const giveUp = () => {
-        const target = `etcd range ${range.key}`
-        reject(new UnavailableError(`${target}: given up`, { code: 'aborted', target, cause: signal.reason }))
-      }
-      if (signal.aborted) giveUp()
-      else signal.addEventListener('abort', giveUp, { once: true })
       waiting.push({ range, signal, resolve, reject })
       void run()
-      try {
-        return await promise
-      } finally {
-        signal.removeEventListener('abort', giveUp)
-      }
+      return unlessAborted(promise, signal, `etcd range ${range.key}`)
     },
   }
 }

@@ -3,6 +3,7 @@
  * Only what is listed here as certain counts; everything else that fails a Txn is a `TimeoutError` (outcome unknown). Pure.
  */
 import { status as grpcStatus } from '@grpc/grpc-js'
+import type { ServiceError } from '@grpc/grpc-js'
 import { ForbiddenError, RejectedError, TimeoutError, UnavailableError } from '../errors.ts'
 
 export type StoreError = UnavailableError | TimeoutError | ForbiddenError | RejectedError
@@ -56,6 +57,11 @@ const DEFINITE: readonly grpcStatus[] = [
   grpcStatus.OUT_OF_RANGE,
   grpcStatus.UNIMPLEMENTED,
 ]
+
+/** What grpc-js fails a call with. */
+export function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number' && 'details' in error
+}
 
 export function isStaleToken(text: string): boolean {
   return STALE_TOKEN.some((part) => text.includes(part))

@@ -1,18 +1,17 @@
 /**
- * Calls and streams to one etcd cluster: which connection they go by, with which token and deadline, and what their failure means.
- *
- * A connection is one TCP connection to one endpoint and disposable. It is replaced, at the next endpoint, when it does not answer, when
- * the server is not reachable and there is another, and when the certificate files changed. A call that was not applied for certain goes on
- * there at once. Streams that still live on a replaced connection may finish there. Reads are linearizable, so it does not matter which
- * member answers.
+ * Calls and streams to one etcd cluster: with which token and deadline they go, what their failure means, and whether they go again. A call
+ * that was not applied for certain goes on at once at the next endpoint; one whose outcome is unknown never does. Reads are linearizable, so
+ * it does not matter which member answers.
  */
 import { Metadata, status as grpcStatus } from '@grpc/grpc-js'
 import type { CallOptions, ClientDuplexStream, ClientUnaryCall, ServiceError } from '@grpc/grpc-js'
-import type { Log } from '../runtime/log.ts'
-import { ConfigError, TimeoutError, UnavailableError } from '../errors.ts'
-import { readSecretFile, readSecrets, sameSecrets } from './secrets.ts'
-import type { Secrets, SecretSources } from './secrets.ts'
-import { errorFromStatus, isStaleToken } from './status-errors.ts'
+import { ForbiddenError, TimeoutError, UnavailableError } from '../errors.ts'
+import { givenUp, unlessAborted } from './aborted.ts'
+import { createAuthToken } from './auth-token.ts'
+import type { AuthToken } from './auth-token.ts'
+import { createConnections } from './connections.ts'
+import type { Connection, ConnectionsOptions, Dialled } from './connections.ts'
+import { errorFromStatus, isServiceError, isStaleToken } from './status-errors.ts'
 import type { Stream, StreamHandlers } from './streams.ts'
 
 export type Unary<Response> = (
@@ -25,35 +24,15 @@ export type Unary<Response> = (
 export type Duplex<Response> = (metadata: Metadata) => ClientDuplexStream<object, Response>
 
 /** What the transport itself needs of a connection. */
-interface BaseStubs {
+interface BaseStubs extends Dialled {
   readonly authenticate: Unary<{ readonly token: string }>
-  close(): void
 }
 
-export interface TransportOptions<Stubs extends BaseStubs> extends SecretSources {
-  /** `generation` differs at every call in this process: what is dialled must share no TCP connection, nor its backoff, with another. */
-  readonly dial: (endpoint: URL, secrets: Secrets, generation: number) => Promise<Stubs>
-  readonly endpoints: readonly string[]
+export interface TransportOptions<Stubs extends BaseStubs> extends ConnectionsOptions<Stubs> {
   readonly username?: string | undefined
   readonly password?: string | undefined
   readonly passwordFile?: string | undefined
-  readonly requestTimeoutMs: number
-  readonly log: Log
 }
-
-interface Connection<Stubs> {
-  readonly endpoint: string
-  readonly stubs: Stubs
-  readonly secrets: Secrets
-  readonly builtAtMs: number
-  /** When the server last sent anything. */
-  heardAtMs: number
-}
-
-/** A younger connection is not replaced for being unreachable: while nothing answers, ten attempts a second are enough. */
-const MIN_CONNECTION_AGE_MS = 100
-
-let generation = 0
 
 export interface Transport<Stubs> {
   /** `write`: not idempotent, so that a failure without a definite answer is a `TimeoutError`. */
@@ -72,79 +51,23 @@ export interface Transport<Stubs> {
 }
 
 export function createTransport<Stubs extends BaseStubs>(options: TransportOptions<Stubs>): Transport<Stubs> {
-  const { endpoints, log, username } = options
-  let endpointIndex = 0
-  let current: Promise<Connection<Stubs>> | undefined
-  let token: Promise<string | undefined> | undefined
-  let closed = false
+  const connections = createConnections(options)
+  const tokenFor = createAuthToken<Connection<Stubs>>({
+    ...options,
+    authenticate: (connection, request) =>
+      // Nobody's signal: others may wait for the same token. The deadline bounds it.
+      send(
+        connection,
+        connection.stubs.authenticate,
+        request,
+        new Metadata(),
+        newDeadline(),
+        new AbortController().signal,
+      ),
+    toError: (error, connection) => ours(error, connection, 'read'),
+  })
 
-  async function build(): Promise<Connection<Stubs>> {
-    const endpoint = endpoints[endpointIndex % endpoints.length]
-    if (endpoint === undefined) throw new ConfigError('no etcd endpoint given', { code: 'no-endpoint', target: 'etcd' })
-    const url = new URL(endpoint.includes('://') ? endpoint : `http://${endpoint}`)
-    const secrets = await readSecrets(options)
-    const stubs = await options.dial(url, secrets, generation++)
-    const nowMs = performance.now()
-    return { endpoint, stubs, secrets, builtAtMs: nowMs, heardAtMs: nowMs }
-  }
-
-  async function connect(): Promise<Connection<Stubs>> {
-    if (closed) throw new UnavailableError('the etcd client is closed', { code: 'closed', target: 'etcd' })
-    current ??= build()
-    const attempt = current
-    try {
-      return await attempt
-    } catch (error) {
-      if (current === attempt) current = undefined
-      throw error
-    }
-  }
-
-  async function drop(connection: Connection<Stubs>, reason: string): Promise<void> {
-    const held = current
-    if ((await held?.catch(() => undefined)) !== connection || current !== held) return
-    current = undefined
-    endpointIndex++
-    log.warn({ endpoint: connection.endpoint, reason }, 'etcd connection dropped')
-    connection.stubs.close()
-  }
-
-  async function metadataFor(connection: Connection<Stubs>): Promise<Metadata> {
-    const metadata = new Metadata()
-    // A member cut off from its leader then refuses at once instead of hanging: definite for writes, and streams move on.
-    metadata.set('hasleader', 'true')
-    if (username === undefined) return metadata
-    token ??= authenticate(connection, username)
-    const attempt = token
-    try {
-      const value = await attempt
-      if (value !== undefined) metadata.set('token', value)
-      return metadata
-    } catch (error) {
-      if (token === attempt) token = undefined
-      throw error
-    }
-  }
-
-  /** With nobody's signal: others may wait for the same token. The deadline bounds it. */
-  async function authenticate(connection: Connection<Stubs>, name: string): Promise<string | undefined> {
-    const password = options.password ?? (await passwordFromFile())
-    try {
-      const { stubs } = connection
-      const { signal } = new AbortController()
-      const deadline = Date.now() + options.requestTimeoutMs
-      return (await send(connection, stubs.authenticate, { name, password }, new Metadata(), deadline, signal)).token
-    } catch (error) {
-      // Not switched on (yet): go without; once it is, the refusal of the first call brings us back here.
-      if (isServiceError(error) && error.details.includes('authentication is not enabled')) return undefined
-      throw await ours(error, connection, 'read')
-    }
-  }
-
-  async function passwordFromFile(): Promise<string> {
-    const file = options.passwordFile
-    return file === undefined ? '' : (await readSecretFile(file)).toString().replace(/\r?\n$/, '')
-  }
+  const newDeadline = () => Date.now() + options.requestTimeoutMs
 
   async function send<Response>(
     connection: Connection<Stubs>,
@@ -154,14 +77,9 @@ export function createTransport<Stubs extends BaseStubs>(options: TransportOptio
     deadline: number,
     signal: AbortSignal,
   ): Promise<Response> {
-    if (signal.aborted) {
-      const target = targetOf(connection)
-      throw new UnavailableError(`${target}: given up before it was sent`, {
-        code: 'aborted',
-        target,
-        cause: signal.reason,
-      })
-    }
+    if (signal.aborted) throw givenUp(connection.target, signal)
+    const gone = connections.goneBecause(connection)
+    if (gone !== undefined) throw gone
     const sentAtMs = performance.now()
     const { promise, resolve, reject } = Promise.withResolvers<Response>()
     const call = stub(request, metadata, { deadline }, (error, response) => {
@@ -178,7 +96,7 @@ export function createTransport<Stubs extends BaseStubs>(options: TransportOptio
       return response
     } catch (error) {
       const timedOut = isServiceError(error) && error.code === grpcStatus.DEADLINE_EXCEEDED
-      if (timedOut && connection.heardAtMs < sentAtMs) await drop(connection, 'silent')
+      if (timedOut && connection.heardAtMs < sentAtMs) connections.drop(connection, 'silent')
       throw error
     } finally {
       signal.removeEventListener('abort', cancel)
@@ -189,59 +107,54 @@ export function createTransport<Stubs extends BaseStubs>(options: TransportOptio
   async function ours(error: unknown, connection: Connection<Stubs>, kind: 'read' | 'write'): Promise<Error> {
     if (!isServiceError(error))
       return error instanceof Error ? error : new Error('not an Error was thrown', { cause: error })
-    const target = targetOf(connection)
-    if (error.code === grpcStatus.UNAVAILABLE && performance.now() - connection.builtAtMs > MIN_CONNECTION_AGE_MS) {
-      if (await secretsChanged(connection.secrets)) await drop(connection, 'certificates changed')
-      else if (endpoints.length > 1) await drop(connection, 'unreachable')
+    const { target } = connection
+    if (error.details.includes('Channel closed before call started')) {
+      const gone = connections.goneBecause(connection)
+      if (gone !== undefined) return gone
     }
+    if (error.code === grpcStatus.UNAVAILABLE) await connections.unavailable(connection)
     if (error.code === grpcStatus.CANCELLED && error.details.startsWith('Cancelled on client')) {
       return new TimeoutError(`${target}: given up while it was on its way`, { code: 'aborted', target, cause: error })
     }
     return errorFromStatus(error, kind === 'write', target)
   }
 
-  async function secretsChanged(secrets: Secrets): Promise<boolean> {
-    try {
-      return !sameSecrets(secrets, await readSecrets(options))
-    } catch {
-      // Being replaced at this moment: the next failure looks again.
-      return false
-    }
-  }
-
   return {
     async call(stub, request, kind, signal) {
-      const deadline = Date.now() + options.requestTimeoutMs
-      let others = endpoints.length - 1
-      let renewed = username === undefined
+      const deadline = newDeadline()
+      let others = options.endpoints.length - 1
+      let renewed = options.username === undefined
+      /** What the caller is told if no endpoint takes it: a certificate only if that is what is wrong with all of them. */
+      let reason: Error | undefined
       for (;;) {
-        const connection = await connect()
-        let usedToken: typeof token
+        const connection = await unlessAborted(connections.get(deadline), signal, 'etcd')
+        let token: AuthToken | undefined
         try {
-          const metadata = await metadataFor(connection)
-          usedToken = token
-          return await send(connection, stub(connection.stubs), request, metadata, deadline, signal)
+          token = await unlessAborted(tokenFor(connection), signal, connection.target)
+          return await send(connection, stub(connection.stubs), request, metadataWith(token), deadline, signal)
         } catch (error) {
           if (!renewed && isServiceError(error) && isStaleToken(error.details)) {
             // Refused before anything was done, so repeating is safe for writes too.
-            if (token === usedToken) token = undefined
+            token?.forget()
             renewed = true
             continue
           }
           const failure = await ours(error, connection, kind)
-          // Not applied for certain: another member may be there.
-          const canMove = failure instanceof UnavailableError && failure.code === 'UNAVAILABLE'
-          if (!canMove || others-- === 0) throw failure
-          await drop(connection, 'unreachable')
+          if (isReplaced(failure) && Date.now() < deadline) continue
+          if (!mayMove(failure)) throw failure
+          reason = reason === undefined || reason instanceof ForbiddenError ? failure : reason
+          if (others-- === 0) throw reason
+          connections.drop(connection, 'unreachable')
         }
       }
     },
 
     async open(stub, handlers, signal) {
-      const connection = await connect()
-      const metadata = await metadataFor(connection)
-      const usedToken = token
-      const call = stub(connection.stubs)(metadata)
+      const connection = await unlessAborted(connections.get(newDeadline()), signal, 'etcd')
+      const token = await unlessAborted(tokenFor(connection), signal, connection.target)
+      const gone = connections.goneBecause(connection)
+      if (gone !== undefined) throw gone
+      const call = stub(connection.stubs)(metadataWith(token))
       let open = true
       const stop = () => {
         open = false
@@ -255,7 +168,7 @@ export function createTransport<Stubs extends BaseStubs>(options: TransportOptio
       const end = async (error: unknown) => {
         if (!open) return
         stop()
-        if (isServiceError(error) && isStaleToken(error.details) && token === usedToken) token = undefined
+        if (isServiceError(error) && isStaleToken(error.details)) token.forget()
         handlers.onEnd(await ours(error, connection, 'read'))
       }
       call.on('data', (response) => {
@@ -264,7 +177,7 @@ export function createTransport<Stubs extends BaseStubs>(options: TransportOptio
       })
       call.on('error', (error) => void end(error))
       call.on('end', () => {
-        const target = targetOf(connection)
+        const { target } = connection
         void end(new UnavailableError(`${target}: the server ended the stream`, { code: 'stream-ended', target }))
       })
       if (signal.aborted) close()
@@ -276,24 +189,32 @@ export function createTransport<Stubs extends BaseStubs>(options: TransportOptio
         close,
         distrust: (reason) => {
           close()
-          if (reason === 'silent') void drop(connection, reason)
-          else if (token === usedToken) token = undefined
+          if (reason === 'silent') connections.drop(connection, reason)
+          else token.forget()
         },
       }
     },
 
-    close() {
-      closed = true
-      void current?.then(({ stubs }) => stubs.close()).catch(() => undefined)
-      current = undefined
+    close: () => {
+      connections.close()
     },
   }
 }
 
-function targetOf({ endpoint }: { readonly endpoint: string }): string {
-  return `etcd ${endpoint}`
+function metadataWith({ value }: AuthToken): Metadata {
+  const metadata = new Metadata()
+  // A member cut off from its leader then refuses at once instead of hanging: definite for writes, and streams move on.
+  metadata.set('hasleader', 'true')
+  if (value !== undefined) metadata.set('token', value)
+  return metadata
 }
 
-function isServiceError(error: unknown): error is ServiceError {
-  return error instanceof Error && 'code' in error && typeof error.code === 'number' && 'details' in error
+function isReplaced(failure: Error): boolean {
+  return failure instanceof UnavailableError && failure.code === 'replaced'
+}
+
+/** Not applied for certain, for a reason that another member need not have. */
+function mayMove(failure: Error): boolean {
+  const { code } = failure instanceof UnavailableError || failure instanceof ForbiddenError ? failure : { code: '' }
+  return code === 'UNAVAILABLE' || code === 'bad-certificate'
 }

@@ -3,6 +3,7 @@
  * strings, bytes as Buffers. Pure. Keeps lease IDs out of JS numbers and refuses revisions that a number can not hold.
  */
 import { InvariantError } from '../errors.ts'
+import { keyFromBytes, keyToBytes } from './key-bytes.ts'
 import type {
   Compare,
   Entry,
@@ -95,9 +96,7 @@ export function headerFromWire(header: WireHeader | null): Header {
 }
 
 function rangeToWire({ key, rangeEnd }: KeyRange): object {
-  return rangeEnd === undefined
-    ? { key: Buffer.from(key) }
-    : { key: Buffer.from(key), range_end: Buffer.from(rangeEnd) }
+  return rangeEnd === undefined ? { key: keyToBytes(key) } : { key: keyToBytes(key), range_end: keyToBytes(rangeEnd) }
 }
 
 export function rangeRequestToWire(options: RangeOptions): object {
@@ -114,7 +113,7 @@ function compareToWire(compare: Compare): object {
   switch (compare.kind) {
     case 'value':
       return {
-        key: Buffer.from(compare.key),
+        key: keyToBytes(compare.key),
         target: COMPARE_TARGET.value,
         result: COMPARE_RESULT['='],
         value: Buffer.from(compare.value),
@@ -141,7 +140,7 @@ function opToWire(op: Op): object {
     case 'put':
       return {
         request_put: {
-          key: Buffer.from(op.key),
+          key: keyToBytes(op.key),
           value: Buffer.from(op.value),
           lease: leaseToWire(op.lease),
           prev_kv: op.prevKv ?? false,
@@ -166,7 +165,7 @@ export function txnToWire(txn: Txn): object {
 
 function entryFromWire(kv: WireKeyValue): Entry {
   return {
-    key: kv.key.toString(),
+    key: keyFromBytes(kv.key),
     // A copy: the Buffer is a window on the whole message, which one long-lived entry would keep in memory.
     value: Buffer.from(kv.value),
     lease: leaseFromWire(kv.lease),
@@ -237,7 +236,7 @@ export function watchMessageFromWire(response: WireWatchResponse): WatchMessage 
     events: response.events.map(({ type, kv }): KvEvent =>
       type === 'Put'
         ? { kind: 'put', entry: entryFromWire(kv) }
-        : { kind: 'delete', key: kv.key.toString(), modRevision: numberFromWire(kv.mod_revision) },
+        : { kind: 'delete', key: keyFromBytes(kv.key), modRevision: numberFromWire(kv.mod_revision) },
     ),
   }
 }

@@ -9,6 +9,8 @@ export interface TcpProxy {
   readonly port: number
   /** Connections open now. */
   readonly connections: number
+  /** That clients have sent so far. */
+  readonly bytesToServer: number
   /** Nothing passes any more in this direction; connections stay open. New ones are accepted and stall too. */
   pause(direction?: Direction): void
   resume(): void
@@ -32,6 +34,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const pairs = new Set<Pair>()
   let paused: Direction | null = null
   let refusing = false
+  let bytesToServer = 0
 
   const apply = ({ client, server, dead }: Pair) => {
     const held = dead ? 'both' : paused
@@ -58,7 +61,10 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     pairs.add(pair)
     client.setNoDelay(true)
     server.setNoDelay(true)
-    client.on('data', (chunk) => server.write(chunk))
+    client.on('data', (chunk) => {
+      bytesToServer += chunk.length
+      server.write(chunk)
+    })
     server.on('data', (chunk) => client.write(chunk))
     for (const [socket, other] of [
       [client, server],
@@ -82,6 +88,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     port: address.port,
     get connections() {
       return pairs.size
+    },
+    get bytesToServer() {
+      return bytesToServer
     },
     pause(direction = 'both') {
       paused = direction

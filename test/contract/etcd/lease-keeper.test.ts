@@ -103,6 +103,20 @@ describeEtcd('lease keeper', (suite) => {
     assert.match(await suite.etcd.etcdctl('lease', 'timetolive', id), /TTL\(77s\)/)
   })
 
+  test('a grant that was given up leaves no lease behind', async () => {
+    const { proxy, client } = await suite.faulty()
+    await client.status(soon())
+    const keeper = suite.keeper(client)
+    const known = await suite.etcd.etcdctl('lease', 'list')
+    proxy.pause('to-client')
+    const giving = new AbortController()
+    const outcome = assert.rejects(keeper.grant(600, giving.signal), { code: 'aborted' })
+    await eventually('etcd has it', async () => (await suite.etcd.etcdctl('lease', 'list')) !== known)
+    giving.abort()
+    await outcome
+    await eventually('it is revoked', async () => (await suite.etcd.etcdctl('lease', 'list')) === known)
+  })
+
   test('2,000 leases are renewed spread over the time, not in a burst', async () => {
     const client = suite.client()
     const sent: number[] = []

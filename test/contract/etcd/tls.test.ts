@@ -6,24 +6,25 @@ import { after, before, describe, test } from 'node:test'
 import { makeCertificates } from '../../../dev/control-plane/certificates.ts'
 import { startEtcd } from '../../../dev/control-plane/etcd.ts'
 import type { Etcd } from '../../../dev/control-plane/etcd.ts'
-import { ForbiddenError } from '../../../src/errors.ts'
+import { ForbiddenError, GrpcEtcdError } from '../../../src/errors.ts'
 import { createEtcdClient } from '../../../src/etcd/client.ts'
-import { silent, soon } from '../../support/etcd-suite.ts'
+import { putNow, silent, soon } from '../../support/etcd-suite.ts'
 import { eventually } from '../../support/eventually.ts'
 
 describe('TLS', () => {
   let directory = ''
   let etcd: Etcd | undefined
+  let untrusted: Etcd | undefined
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), 'etcd-tls-'))
-    const [tls] = await Promise.all([
+    const [tls, other] = await Promise.all([
       makeCertificates({ directory: join(directory, 'right') }),
       makeCertificates({ directory: join(directory, 'other') }),
     ])
-    etcd = await startEtcd({ tls })
+    ;[etcd, untrusted] = await Promise.all([startEtcd({ tls }), startEtcd({ tls: other })])
   })
   after(async () => {
-    await etcd?.stop()
+    await Promise.all([etcd?.stop(), untrusted?.stop()])
     await rm(directory, { recursive: true })
   })
 
@@ -63,6 +64,26 @@ describe('TLS', () => {
         (error) => error instanceof ForbiddenError && error.code === 'bad-certificate',
       )
       wrong.close()
+    }
+  })
+
+  test('one host whose certificate can not be trusted does not keep us from the others', async () => {
+    const [good, bad, away] = [etcd?.endpoint ?? '', untrusted?.endpoint ?? '', 'https://127.0.0.1:1']
+    for (const { endpoints, want } of [
+      { endpoints: [bad, good], want: 'served' },
+      { endpoints: [bad, away, good], want: 'served' },
+      { endpoints: [bad, bad], want: 'ForbiddenError bad-certificate' },
+      // That may be served again when it is back.
+      { endpoints: [bad, away], want: 'UnavailableError UNAVAILABLE' },
+      { endpoints: [away, bad], want: 'UnavailableError UNAVAILABLE' },
+    ]) {
+      const mixed = createEtcdClient({ ...options('right'), endpoints, log: silent })
+      const outcome = await putNow(mixed, 'a').then(
+        () => 'served',
+        (error: unknown) => (error instanceof GrpcEtcdError ? `${error.name} ${error.code}` : String(error)),
+      )
+      assert.equal(outcome, want, endpoints.join())
+      mixed.close()
     }
   })
 
