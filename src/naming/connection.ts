@@ -129,7 +129,8 @@ function check({ hosts, tls, requestTimeoutMs = 1, log }: EtcdOptions): void {
 }
 
 function isHost(host: unknown): boolean {
-  if (typeof host !== 'string' || !/^(?:https?:\/\/)?(?:\[[^\]]+\]|[^/@\s:,?#[\]]+):\d{1,5}\/?$/.test(host)) return false
+  if (typeof host !== 'string' || !/^(?:https?:\/\/)?(?:\[[^\]]+\]|[^/@\s:,?#[\]]+):\d{1,5}\/?$/.test(host))
+    return false
   return URL.canParse(host.includes('://') ? host : `http://${host}`)
 }
 
