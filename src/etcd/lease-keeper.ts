@@ -57,9 +57,10 @@ interface Lease {
   sentAtMs: number | undefined
 }
 
-const TICK_MS = 20
+/** Rare enough that an application with one lease does not notice it. */
+const TICK_MS = 100
 /** 5,000 renewals a second. */
-const RENEWALS_PER_TICK = 100
+const RENEWALS_PER_TICK = 500
 /** Less than the renewal interval of the shortest useful TTL: a broken stream is replaced before an election lease expires. */
 const SILENT_MS = 1_500
 const FORBIDDEN_RETRY_MS = 30_000
@@ -187,7 +188,9 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
       return { kind: 'alive', validUntilMs, grantedTtlSeconds: ttlSeconds }
     },
     check(id) {
-      if (leases.has(id)) due.set(id, performance.now())
+      if (!leases.has(id)) return
+      due.set(id, performance.now())
+      tick()
     },
     async grant(ttlSeconds, signal) {
       const id = randomLeaseId()
