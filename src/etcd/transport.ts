@@ -5,7 +5,7 @@
  */
 import { Metadata, status as grpcStatus } from '@grpc/grpc-js'
 import type { CallOptions, ClientDuplexStream, ClientUnaryCall, ServiceError } from '@grpc/grpc-js'
-import { ForbiddenError, TimeoutError, UnavailableError } from '../errors.ts'
+import { errorOf, ForbiddenError, TimeoutError, UnavailableError } from '../errors.ts'
 import { givenUp, unlessAborted } from './aborted.ts'
 import { createAuthToken } from './auth-token.ts'
 import type { AuthToken } from './auth-token.ts'
@@ -105,8 +105,7 @@ export function createTransport<Stubs extends BaseStubs>(options: TransportOptio
 
   /** Our error for a foreign one; replaces the connection first if that may help. */
   async function ours(error: unknown, connection: Connection<Stubs>, kind: 'read' | 'write'): Promise<Error> {
-    if (!isServiceError(error))
-      return error instanceof Error ? error : new Error('not an Error was thrown', { cause: error })
+    if (!isServiceError(error)) return errorOf(error)
     const { target } = connection
     if (error.details.includes('Channel closed before call started')) {
       const gone = connections.goneBecause(connection)
