@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LeaseKeeper } from '../../../src/etcd/lease-keeper.ts'
-import { describeEtcd, soon } from '../../support/etcd-suite.ts'
+import { describeEtcd, leasesOf, soon } from '../../support/etcd-suite.ts'
 import { eventually } from '../../support/eventually.ts'
 
 function validUntil(keeper: LeaseKeeper, id: string): number | undefined {
@@ -94,9 +94,9 @@ describeEtcd('lease keeper', (suite) => {
     await client.status(soon())
     const keeper = suite.keeper(client)
     proxy.pause('to-client')
-    const known = await suite.etcd.etcdctl('lease', 'list')
+    const known = await leasesOf(suite.etcd)
     const granting = keeper.grant(77, soon())
-    await eventually('etcd has it', async () => (await suite.etcd.etcdctl('lease', 'list')) !== known)
+    await eventually('etcd has it', async () => (await leasesOf(suite.etcd)).difference(known).size > 0)
     proxy.cut()
     proxy.resume()
     const id = await granting
@@ -107,14 +107,17 @@ describeEtcd('lease keeper', (suite) => {
     const { proxy, client } = await suite.faulty()
     await client.status(soon())
     const keeper = suite.keeper(client)
-    const known = await suite.etcd.etcdctl('lease', 'list')
+    const known = await leasesOf(suite.etcd)
     proxy.pause('to-client')
     const giving = new AbortController()
     const outcome = assert.rejects(keeper.grant(600, giving.signal), { code: 'aborted' })
-    await eventually('etcd has it', async () => (await suite.etcd.etcdctl('lease', 'list')) !== known)
+    const [granted] = await eventually('etcd has it', async () => {
+      const found = (await leasesOf(suite.etcd)).difference(known)
+      return found.size === 1 && found
+    })
     giving.abort()
     await outcome
-    await eventually('it is revoked', async () => (await suite.etcd.etcdctl('lease', 'list')) === known)
+    await eventually('it is revoked', async () => !(await leasesOf(suite.etcd)).has(granted ?? ''))
   })
 
   test('2,000 leases are renewed spread over the time, not in a burst', async () => {
