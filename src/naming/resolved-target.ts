@@ -43,7 +43,7 @@ export function createResolvedTarget(options: ResolvedTargetOptions): ResolvedTa
   const listeners = new Set<(resolution: Resolution) => void>()
   let resolution: Resolution | undefined
   /** The last list that etcd told, kept while nobody listens. */
-  let remembered: Resolution | undefined
+  let remembered: Extract<Resolution, { kind: 'addresses' }> | undefined
   let stop: (() => void) | undefined
 
   function start(): () => void {
@@ -65,7 +65,7 @@ export function createResolvedTarget(options: ResolvedTargetOptions): ResolvedTa
       const publish = () => {
         tell((remembered = { kind: 'addresses', addresses }))
       }
-      if (addresses.length > 0 || knownCount() === 0 || remembered === undefined || emptyGraceMs === 0) {
+      if (addresses.length > 0 || emptyGraceMs === 0 || remembered === undefined || remembered.addresses.length === 0) {
         clearTimeout(empty)
         empty = undefined
         return publish()
@@ -101,10 +101,6 @@ export function createResolvedTarget(options: ResolvedTargetOptions): ResolvedTa
       clearTimeout(empty)
       unfollow()
     }
-  }
-
-  function knownCount(): number {
-    return remembered?.kind === 'addresses' ? remembered.addresses.length : 0
   }
 
   function tell(next: Resolution): void {

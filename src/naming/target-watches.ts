@@ -9,7 +9,7 @@ import { errorOf, UnavailableError } from '../errors.ts'
 import type { EtcdClient } from '../etcd/client.ts'
 import type { Revision } from '../etcd/kv.ts'
 import { createMirrors } from '../etcd/mirror.ts'
-import type { Mirror, MirrorOptions } from '../etcd/mirror.ts'
+import type { Mirrors } from '../etcd/mirror.ts'
 import { createWatcher } from '../etcd/watch.ts'
 import type { Watcher } from '../etcd/watch.ts'
 import type { Log } from '../runtime/log.ts'
@@ -41,12 +41,11 @@ interface TargetWatch {
 export function createTargetWatches(client: EtcdClient, log: Log): TargetWatches {
   const targets = new Map<string, TargetWatch>()
   let closed = false
-  let stream: { readonly watcher: Watcher; open(options: MirrorOptions): Mirror } | undefined
+  let stream: { readonly watcher: Watcher; readonly mirrors: Mirrors } | undefined
 
   function openStream() {
     const watcher = createWatcher({ client, log })
-    const mirrors = createMirrors({ kv: client, watcher, log })
-    return { watcher, open: (options: MirrorOptions) => mirrors.open(options) }
+    return { watcher, mirrors: createMirrors({ kv: client, watcher, log }) }
   }
 
   function openTarget(target: string): TargetWatch {
@@ -59,8 +58,8 @@ export function createTargetWatches(client: EtcdClient, log: Log): TargetWatches
     const closing = new AbortController()
     let known = false
     stream ??= openStream()
-    const { watcher } = stream
-    const mirror = stream.open({
+    const { watcher, mirrors } = stream
+    const mirror = mirrors.open({
       range: targetRange(target),
       onChange(changedKeys) {
         const { updates, skipped } = view.apply(mirror.entries, changedKeys)
