@@ -8,6 +8,7 @@ import { after, afterEach, before, describe, test } from 'node:test'
 import { makeCertificates, type Certificates } from '../../dev/control-plane/certificates.ts'
 import { startEtcd, type Etcd } from '../../dev/control-plane/etcd.ts'
 import { freePort } from '../../dev/control-plane/free-port.ts'
+import { enableAuth } from '../support/etcd-auth.ts'
 import { eventually } from '../support/eventually.ts'
 import { startExample, type Example } from '../support/example.ts'
 
@@ -109,17 +110,7 @@ describe('the examples, with TLS and a user', { timeout: 120_000 }, () => {
   before(async () => {
     certificates = await makeCertificates({ directory })
     etcd = await startEtcd({ tls: certificates })
-    for (const command of [
-      'user add root:secret',
-      'user grant-role root root',
-      'role add demo',
-      'role grant-permission demo readwrite demo/ --prefix=true',
-      'user add app:pass',
-      'user grant-role app demo',
-      'auth enable',
-    ]) {
-      await etcd.etcdctl(...command.split(' '))
-    }
+    await enableAuth(etcd, 'app', ['readwrite demo/'])
     writeFileSync(join(directory, 'password'), 'pass\n')
   })
   after(async () => {

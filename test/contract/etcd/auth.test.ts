@@ -4,36 +4,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Etcd } from '../../../dev/control-plane/etcd.ts'
 import { ForbiddenError } from '../../../src/errors.ts'
 import type { EtcdClient } from '../../../src/etcd/client.ts'
 import { prefixRange } from '../../../src/etcd/kv.ts'
 import { createMirrors } from '../../../src/etcd/mirror.ts'
 import { nest } from '../../../src/etcd/nest.ts'
+import { asRoot, enableAuth } from '../../support/etcd-auth.ts'
 import { describeEtcd, put, putNow, silent, soon } from '../../support/etcd-suite.ts'
 import type { EtcdSuite } from '../../support/etcd-suite.ts'
 import { eventually } from '../../support/eventually.ts'
 
 const TOKEN_TTL_SECONDS = 2
-
-/** User `operator` may read and write `own/`, and nothing else. */
-async function setUp(etcd: Etcd): Promise<void> {
-  for (const command of [
-    'user add root:secret',
-    'user grant-role root root',
-    'role add operator',
-    'role grant-permission operator readwrite own/ --prefix=true',
-    'user add operator:pass',
-    'user grant-role operator operator',
-    'auth enable',
-  ]) {
-    await etcd.etcdctl(...command.split(' '))
-  }
-}
-
-function asRoot(suite: EtcdSuite, ...args: readonly string[]): Promise<string> {
-  return suite.etcd.etcdctl('--user=root:secret', ...args)
-}
 
 async function operator(
   suite: EtcdSuite,
@@ -177,10 +158,10 @@ describeEtcd(
       await own.whenReady(soon())
       await eventually('the problem is told', () => later.problem instanceof ForbiddenError)
       assert.equal(later.ready, false)
-      await asRoot(suite, 'role', 'grant-permission', 'operator', 'readwrite', 'later/', '--prefix=true')
+      await asRoot(suite.etcd, 'role', 'grant-permission', 'operator', 'readwrite', 'later/', '--prefix=true')
       await later.whenReady(soon())
       // Taken away again: the next stream is refused this one watch.
-      await asRoot(suite, 'role', 'revoke-permission', 'operator', 'later/', '--prefix=true')
+      await asRoot(suite.etcd, 'role', 'revoke-permission', 'operator', 'later/', '--prefix=true')
       await suite.etcd.kill()
       await suite.etcd.restart()
       await eventually('refused', () => !later.ready && later.problem instanceof ForbiddenError)
@@ -191,5 +172,8 @@ describeEtcd(
       assert.equal(own.observed, revision)
     })
   },
-  { extraArgs: [`--auth-token-ttl=${TOKEN_TTL_SECONDS}`], setUp },
+  {
+    extraArgs: [`--auth-token-ttl=${TOKEN_TTL_SECONDS}`],
+    setUp: (etcd) => enableAuth(etcd, 'operator', ['readwrite own/']),
+  },
 )

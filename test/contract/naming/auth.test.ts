@@ -1,33 +1,13 @@
 /** The library as a user of etcd with few rights: what is refused is said at once, by its class and code. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Etcd } from '../../../dev/control-plane/etcd.ts'
 import { EtcdConnection, ForbiddenError, register } from '../../../src/naming/index.ts'
 import type { EtcdOptions } from '../../../src/naming/index.ts'
 import { describeEtcd, soon } from '../../support/etcd-suite.ts'
 import type { EtcdSuite } from '../../support/etcd-suite.ts'
 import { eventually } from '../../support/eventually.ts'
+import { asRoot, enableAuth } from '../../support/etcd-auth.ts'
 import { newManager, optionsOf } from '../../support/naming-contract.ts'
-
-/** User `app` may read and write `own/`, and read `seen/`. */
-async function setUp(etcd: Etcd): Promise<void> {
-  for (const command of [
-    'user add root:secret',
-    'user grant-role root root',
-    'role add app',
-    'role grant-permission app readwrite own/ --prefix=true',
-    'role grant-permission app read seen/ --prefix=true',
-    'user add app:pass',
-    'user grant-role app app',
-    'auth enable',
-  ]) {
-    await etcd.etcdctl(...command.split(' '))
-  }
-}
-
-function asRoot(suite: EtcdSuite, ...args: readonly string[]): Promise<string> {
-  return suite.etcd.etcdctl('--user=root:secret', ...args)
-}
 
 function asApp(suite: EtcdSuite, password = 'pass'): EtcdOptions {
   return optionsOf(suite, { auth: { username: 'app', password } })
@@ -36,7 +16,7 @@ function asApp(suite: EtcdSuite, password = 'pass'): EtcdOptions {
 const forbidden = (code: string) => (error: unknown) => error instanceof ForbiddenError && error.code === code
 
 async function leasesOf(suite: EtcdSuite): Promise<string> {
-  return asRoot(suite, 'lease', 'list')
+  return asRoot(suite.etcd, 'lease', 'list')
 }
 
 describeEtcd(
@@ -79,13 +59,13 @@ describeEtcd(
     })
 
     test('a watch ends with ForbiddenError when the permission is taken away', async () => {
-      await asRoot(suite, 'role', 'grant-permission', 'app', 'read', 'lent/', '--prefix=true')
+      await asRoot(suite.etcd, 'role', 'grant-permission', 'app', 'read', 'lent/', '--prefix=true')
       const lent = newManager(suite, 'lent', asApp(suite))
       const own = newManager(suite, 'own/w', asApp(suite))
       const [lentWatch, ownWatch] = [lent.watch(soon(30_000)), own.watch(soon(30_000))]
       await Promise.all([lentWatch.next(), ownWatch.next()])
       const refused = assert.rejects(lentWatch.next(), forbidden('permission-denied'))
-      await asRoot(suite, 'role', 'revoke-permission', 'app', 'lent/', '--prefix=true')
+      await asRoot(suite.etcd, 'role', 'revoke-permission', 'app', 'lent/', '--prefix=true')
       // etcd asks for permission when a watch begins: at the next stream.
       await suite.etcd.kill()
       await suite.etcd.restart()
@@ -118,12 +98,12 @@ describeEtcd(
     }
 
     test('a registration says why it is out when the permission is taken away, and is back when it is given', async () => {
-      await asRoot(suite, 'role', 'grant-permission', 'app', 'readwrite', 'reg/', '--prefix=true')
+      await asRoot(suite.etcd, 'role', 'grant-permission', 'app', 'readwrite', 'reg/', '--prefix=true')
       const registration = await register(asApp(suite), 'reg', { addr: '10.0.0.7:50051' }, { ttlSeconds: 2 })
       suite.cleanUp(() => registration.close())
-      await asRoot(suite, 'role', 'revoke-permission', 'app', 'reg/', '--prefix=true')
+      await asRoot(suite.etcd, 'role', 'revoke-permission', 'app', 'reg/', '--prefix=true')
       if (registration.state.kind !== 'registered') assert.fail(registration.state.kind)
-      await asRoot(suite, 'lease', 'revoke', registration.state.lease)
+      await asRoot(suite.etcd, 'lease', 'revoke', registration.state.lease)
       await eventually('it says why', () => {
         const { state } = registration
         return state.kind === 'registering' && state.error instanceof ForbiddenError
@@ -131,11 +111,11 @@ describeEtcd(
       const [count, spare] = (await leasesOf(suite)).trim().split('\n')
       assert.equal(count, 'found 1 leases')
       // The lease that waits for its endpoint may go too.
-      await asRoot(suite, 'lease', 'revoke', spare ?? '')
-      await asRoot(suite, 'role', 'grant-permission', 'app', 'readwrite', 'reg/', '--prefix=true')
+      await asRoot(suite.etcd, 'lease', 'revoke', spare ?? '')
+      await asRoot(suite.etcd, 'role', 'grant-permission', 'app', 'readwrite', 'reg/', '--prefix=true')
       await eventually('it is back', () => registration.state.kind === 'registered')
-      assert.match(await asRoot(suite, 'get', registration.key), /10\.0\.0\.7:50051/)
+      assert.match(await asRoot(suite.etcd, 'get', registration.key), /10\.0\.0\.7:50051/)
     })
   },
-  { setUp },
+  { setUp: (etcd) => enableAuth(etcd, 'app', ['readwrite own/', 'read seen/']) },
 )

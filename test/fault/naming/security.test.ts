@@ -8,8 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { credentials, ServerCredentials } from '@grpc/grpc-js'
 import { Etcd3 } from 'etcd3'
 import { makeCertificates } from '../../../dev/control-plane/certificates.ts'
-import type { Etcd } from '../../../dev/control-plane/etcd.ts'
 import { eventually } from '../../support/eventually.ts'
+import { enableAuth } from '../../support/etcd-auth.ts'
 import { namingTest, publish, watchersOf } from '../../support/naming-suite.ts'
 import type { Stage } from '../../support/naming-suite.ts'
 
@@ -18,20 +18,6 @@ const AUTH = { username: 'reader', password: 'pass' }
 const ROOT = { username: 'root', password: 'secret' }
 
 /** `reader` may read what is under `svc/`, `root` everything. */
-async function withUsers(etcd: Etcd): Promise<void> {
-  for (const command of [
-    'user add root:secret',
-    'user grant-role root root',
-    'role add reader',
-    'role grant-permission reader read svc/ --prefix=true',
-    'user add reader:pass',
-    'user grant-role reader reader',
-    'auth enable',
-  ]) {
-    await etcd.etcdctl(...command.split(' '))
-  }
-}
-
 /** Two authorities in a temporary directory. */
 async function authorities(stage: Stage) {
   const directory = await mkdtemp(join(tmpdir(), 'naming-tls-'))
@@ -49,7 +35,7 @@ describe('credentials', { concurrency: 4 }, () => {
     'a watch goes on when its token expires, and resumes with a new one when its stream breaks',
     async (stage) => {
       const etcd = await stage.etcd({ extraArgs: [`--auth-token-ttl=${TOKEN_TTL_SECONDS}`] })
-      await withUsers(etcd)
+      await enableAuth(etcd, 'reader', ['read svc/'])
       const proxy = await stage.proxy(etcd)
       const reader = stage.connection({ hosts: `127.0.0.1:${proxy.port}`, auth: AUTH })
       const [a, b] = [await stage.server(), await stage.server()]
@@ -115,7 +101,7 @@ describe('credentials', { concurrency: 4 }, () => {
   namingTest('an Etcd3 client lends its hosts, certificates, user and name of the server', async (stage) => {
     const { first } = await authorities(stage)
     const etcd = await stage.etcd({ tls: first })
-    await withUsers(etcd)
+    await enableAuth(etcd, 'reader', ['read svc/'])
     const [rootCertificate, certChain, privateKey] = await Promise.all(
       [first.caFile, first.clientCertFile, first.clientKeyFile].map((path) => readFile(path)),
     )
