@@ -4,7 +4,10 @@ import pretty from 'pino-pretty'
 import { asksForHelp } from '../config/command-line.ts'
 import { describeSettings, loadConfig, operatorCommand, type Config } from '../config.ts'
 import { runOperator } from '../controllers/operator.ts'
+import type { LeaseId } from '../etcd/kv.ts'
+import { createLeaseKeeper, type LeaseKeeper } from '../etcd/lease-keeper.ts'
 import { createKubeClient } from '../kube/client.ts'
+import { serveHealth } from '../runtime/http.ts'
 import { version } from '../version.ts'
 import { connectTo } from './connect.ts'
 
@@ -41,7 +44,9 @@ export async function operator(argv: readonly string[]): Promise<void> {
   })
   const connection = connectTo(config, log.child({ component: 'etcd' }))
   try {
-    await runOperator({ config, kube, etcd: connection.client, log }, stop.signal)
+    const etcd = connection.client
+    const keepLeases = (onLost: (id: LeaseId) => void): LeaseKeeper => createLeaseKeeper({ client: etcd, onLost, log })
+    await runOperator({ config, kube, etcd, keepLeases, serveHealth, log }, stop.signal)
   } finally {
     connection.close()
     await kube.close()

@@ -8,7 +8,8 @@ import type { Config } from '../config.ts'
 import { ConfigError, describeError, ForbiddenError, RejectedError, TimeoutError, UnavailableError } from '../errors.ts'
 import type { EtcdClient } from '../etcd/client.ts'
 import { createElection, ensureIdentity, type Election, type Leadership } from '../etcd/election.ts'
-import { createLeaseKeeper } from '../etcd/lease-keeper.ts'
+import { createLeaseKeeper, type LeaseKeeper } from '../etcd/lease-keeper.ts'
+import type { LeaseId } from '../etcd/kv.ts'
 import { createMirrors } from '../etcd/mirror.ts'
 import { isTooOld, NEEDED_ETCD } from '../etcd/server-version.ts'
 import { createWatcher } from '../etcd/watch.ts'
@@ -16,7 +17,7 @@ import type { KubeClient } from '../kube/client.ts'
 import { getObject } from '../kube/single-object.ts'
 import { createBackoff } from '../runtime/backoff.ts'
 import { sleep } from '../runtime/sleep.ts'
-import { serveHealth, type HealthOptions, type HealthServer } from '../runtime/http.ts'
+import type { HealthOptions, HealthServer } from '../runtime/http.ts'
 import { createMetrics } from './metrics.ts'
 import { createReign, type Reign } from './reign.ts'
 import { createView, type View } from './view.ts'
@@ -27,15 +28,21 @@ const DRAIN_MS = 3_000
 const LEAD_RETRY_MS = 2_000
 const namespaces = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace' } as const
 
+/** What the operator is made of: clients and servers come from outside, so that it can run on simulated ones in virtual time. */
 export interface OperatorDeps {
   readonly config: Config
   readonly kube: KubeClient
   readonly etcd: EtcdClient
+  /** Keeps the leases of the services alive. @param onLost called once for a lease, when etcd says that it does not exist */
+  readonly keepLeases: (onLost: (id: LeaseId) => void) => LeaseKeeper
+  /** Answers probes and Prometheus. */
+  readonly serveHealth: (options: HealthOptions) => Promise<HealthServer>
   readonly log: Logger
 }
 
 /** Runs until the signal aborts. @throws ConfigError when the configuration belongs to another cluster; what a bug throws */
-export async function runOperator({ config, kube, etcd, log }: OperatorDeps, signal: AbortSignal): Promise<void> {
+export async function runOperator(deps: OperatorDeps, signal: AbortSignal): Promise<void> {
+  const { config, kube, etcd, log } = deps
   log.info(
     { etcd: config.etcdEndpoints, kubernetes: kube.server, statePrefix: config.statePrefix },
     'operator starting',
@@ -52,7 +59,7 @@ export async function runOperator({ config, kube, etcd, log }: OperatorDeps, sig
     queued: () => reign?.queued ?? 0,
     leading: () => reign !== undefined,
   })
-  const health = await listen({
+  const health = await listen(deps.serveHealth, {
     address: config.metricsAddress,
     metrics,
     unready: () =>
@@ -60,17 +67,14 @@ export async function runOperator({ config, kube, etcd, log }: OperatorDeps, sig
   })
   log.info({ address: health.address }, 'health endpoints listening')
   const watcher = createWatcher({ client: etcd, log })
-  const leases = createLeaseKeeper({
-    client: etcd,
-    onLost: (id) => {
-      for (const record of view?.records.ofLease(id) ?? []) {
-        log.warn({ lease: id, service: record.service }, 'lease lost: its keys are put again on another')
-        metrics.leaseLost()
-        reign?.enqueue(record.service)
-      }
-    },
-    log,
+  const leases = deps.keepLeases((id) => {
+    for (const record of view?.records.ofLease(id) ?? []) {
+      log.warn({ lease: id, service: record.service }, 'lease lost: its keys are put again on another')
+      metrics.leaseLost()
+      reign?.enqueue(record.service)
+    }
   })
+  const session = createLeaseKeeper({ client: etcd, log })
   try {
     const uid = await untilReached(log, running, async () => clusterUid(kube, running))
     if (uid === undefined) return
@@ -97,7 +101,7 @@ export async function runOperator({ config, kube, etcd, log }: OperatorDeps, sig
     view = present
     const election = createElection({
       kv: etcd,
-      keeper: leases,
+      keeper: session,
       watcher,
       statePrefix: config.statePrefix,
       identity,
@@ -108,6 +112,7 @@ export async function runOperator({ config, kube, etcd, log }: OperatorDeps, sig
   } finally {
     ended.abort()
     leases.close()
+    session.close()
     watcher.close()
     await health.close()
     log.info('operator stopped')
@@ -179,7 +184,7 @@ async function warnOfOldEtcd(etcd: EtcdClient, log: Logger, signal: AbortSignal)
   }
 }
 
-async function listen(options: HealthOptions): Promise<HealthServer> {
+async function listen(serveHealth: OperatorDeps['serveHealth'], options: HealthOptions): Promise<HealthServer> {
   try {
     return await serveHealth(options)
   } catch (error) {
