@@ -62,6 +62,11 @@ export class InvariantError extends GrpcEtcdError {
   }
 }
 
+/** Whether a server, or the way to it, is the reason, so that the same may succeed later; everything else is a mistake of ours or a user's. */
+export function isServersFault(error: unknown): boolean {
+  return [UnavailableError, TimeoutError, ForbiddenError, RejectedError].some((kind) => error instanceof kind)
+}
+
 /** What was thrown, as an Error. */
 export function errorOf(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error('not an Error was thrown', { cause: thrown })

@@ -3,9 +3,9 @@ import { destination, pino, type Logger } from 'pino'
 import pretty from 'pino-pretty'
 import { asksForHelp } from '../config/command-line.ts'
 import { describeSettings, loadConfig, operatorCommand, type Config } from '../config.ts'
-import { runOperator } from '../controllers/operator.ts'
+import { runOperator, type ServiceLeases } from '../controllers/operator.ts'
 import type { LeaseId } from '../etcd/kv.ts'
-import { createLeaseKeeper, type LeaseKeeper } from '../etcd/lease-keeper.ts'
+import { createLeaseKeeper } from '../etcd/lease-keeper.ts'
 import { createKubeClient } from '../kube/client.ts'
 import { serveHealth } from '../runtime/http.ts'
 import { version } from '../version.ts'
@@ -45,7 +45,10 @@ export async function operator(argv: readonly string[]): Promise<void> {
   const connection = connectTo(config, log.child({ component: 'etcd' }))
   try {
     const etcd = connection.client
-    const keepLeases = (onLost: (id: LeaseId) => void): LeaseKeeper => createLeaseKeeper({ client: etcd, onLost, log })
+    const keepLeases = (onLost: (id: LeaseId) => void): ServiceLeases => ({
+      ...createLeaseKeeper({ client: etcd, onLost, log }),
+      seen: () => undefined,
+    })
     await runOperator({ config, kube, etcd, keepLeases, serveHealth, log }, stop.signal)
   } finally {
     connection.close()

@@ -1,32 +1,39 @@
 /**
- * The operator of one process: start, elect, run, drain. Every replica keeps its view warm and renews every lease that a Record names;
- * the one that leads reconciles. Keeps: nothing is written before every store and mirror is complete (S4), L4, S16 (a clean stop
+ * The operator of one process, put together. Every replica keeps its view warm and renews every lease that a Record names; the one that
+ * leads reconciles (`leading.ts`). Keeps: S15 (the cluster and the store are known before the first lease is renewed), S16 (a clean stop
  * deletes nothing but the claim to lead).
  */
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
-import { ConfigError, describeError, ForbiddenError, RejectedError, TimeoutError, UnavailableError } from '../errors.ts'
+import { ConfigError, describeError, isServersFault, UnavailableError } from '../errors.ts'
 import type { EtcdClient } from '../etcd/client.ts'
-import { createElection, ensureIdentity, type Election, type Leadership } from '../etcd/election.ts'
-import { createLeaseKeeper, type LeaseKeeper } from '../etcd/lease-keeper.ts'
+import { createElection } from '../etcd/election.ts'
+import { ensureIdentity } from '../etcd/identity.ts'
 import type { LeaseId } from '../etcd/kv.ts'
+import { createLeaseKeeper, type LeaseKeeper } from '../etcd/lease-keeper.ts'
 import { createMirrors } from '../etcd/mirror.ts'
 import { isTooOld, NEEDED_ETCD } from '../etcd/server-version.ts'
 import { createWatcher } from '../etcd/watch.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { getObject } from '../kube/single-object.ts'
 import { createBackoff } from '../runtime/backoff.ts'
-import { sleep } from '../runtime/sleep.ts'
+import { createChangeSignal } from '../runtime/change-signal.ts'
 import type { HealthOptions, HealthServer } from '../runtime/http.ts'
+import { sleep } from '../runtime/sleep.ts'
+import { createLeading, type Leading } from './leading.ts'
 import { createMetrics } from './metrics.ts'
-import { createReign, type Reign } from './reign.ts'
+import { createReign } from './reign.ts'
+import { createStoreHold, type StoreHold } from './store-hold.ts'
 import { createView, type View } from './view.ts'
+import { createWatchdog, type Watchdog } from './watchdog.ts'
 
-/** How long a clean stop waits for commits under way. */
-const DRAIN_MS = 3_000
-/** After a win that could not be used: another replica may have its turn. */
-const LEAD_RETRY_MS = 2_000
 const namespaces = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace' } as const
+
+/** The leases of the services. */
+export interface ServiceLeases extends LeaseKeeper {
+  /** This replica has just seen its own Kubernetes: only who does so now and then goes on renewing (`--max-blind-seconds`). */
+  seen(): void
+}
 
 /** What the operator is made of: clients and servers come from outside, so that it can run on simulated ones in virtual time. */
 export interface OperatorDeps {
@@ -34,7 +41,7 @@ export interface OperatorDeps {
   readonly kube: KubeClient
   readonly etcd: EtcdClient
   /** Keeps the leases of the services alive. @param onLost called once for a lease, when etcd says that it does not exist */
-  readonly keepLeases: (onLost: (id: LeaseId) => void) => LeaseKeeper
+  readonly keepLeases: (onLost: (id: LeaseId) => void) => ServiceLeases
   /** Answers probes and Prometheus. */
   readonly serveHealth: (options: HealthOptions) => Promise<HealthServer>
   readonly log: Logger
@@ -49,29 +56,34 @@ export async function runOperator(deps: OperatorDeps, signal: AbortSignal): Prom
   )
   const ended = new AbortController()
   const running = AbortSignal.any([signal, ended.signal])
-  let view: View | undefined
-  let reign: Reign | undefined
-  const changed = createChangeSignal(running)
+  let present: { readonly view: View; readonly watchdog: Watchdog; readonly storeHold: StoreHold } | undefined
+  let leading: Leading | undefined
+  const changed = createChangeSignal()
 
   const metrics = createMetrics({
-    stores: () => view?.synced() ?? new Map(),
-    leases: () => view?.records.leaseCount ?? 0,
-    queued: () => reign?.queued ?? 0,
-    leading: () => reign !== undefined,
+    stores: () => present?.view.synced() ?? new Map(),
+    leases: () => present?.view.records.leaseCount ?? 0,
+    queued: () => leading?.reign?.queued ?? 0,
+    leading: () => leading?.reign !== undefined,
   })
   const health = await listen(deps.serveHealth, {
     address: config.metricsAddress,
     metrics,
-    unready: () =>
-      view === undefined ? ['etcd or Kubernetes was not reached yet'] : [...view.missing(), ...view.frozen()],
+    unready() {
+      if (present === undefined) return ['etcd or Kubernetes was not reached yet']
+      const { view, watchdog, storeHold } = present
+      const foreign = watchdog.trouble?.foreign === true ? [watchdog.trouble.reason] : []
+      const held = storeHold.reason === null ? [] : [storeHold.reason]
+      return [...view.missing(), ...view.frozen(), ...foreign, ...held]
+    },
   })
   log.info({ address: health.address }, 'health endpoints listening')
   const watcher = createWatcher({ client: etcd, log })
   const leases = deps.keepLeases((id) => {
-    for (const record of view?.records.ofLease(id) ?? []) {
+    for (const record of present?.view.records.ofLease(id) ?? []) {
       log.warn({ lease: id, service: record.service }, 'lease lost: its keys are put again on another')
       metrics.leaseLost()
-      reign?.enqueue(record.service)
+      leading?.reign?.enqueue(record.service)
     }
   })
   const session = createLeaseKeeper({ client: etcd, log })
@@ -84,21 +96,37 @@ export async function runOperator(deps: OperatorDeps, signal: AbortSignal): Prom
     )
     if (identity === undefined) return
     await warnOfOldEtcd(etcd, log, running)
-    const mirrors = createMirrors({ kv: etcd, watcher, log })
-    const present = createView(
+    const storeHold = createStoreHold({ kv: etcd, statePrefix: config.statePrefix, clusterUid: uid, log })
+    const onStoreChanged = (): void => {
+      storeHold.changed()
+      leading?.abandon('the store changed')
+    }
+    const view = createView(
       {
         config,
         kube,
-        mirrors,
+        mirrors: createMirrors({ kv: etcd, watcher, onStoreChanged, log }),
         leases,
         metrics,
-        onTrigger: (service) => reign?.enqueue(service),
+        onTrigger: (service) => leading?.reign?.enqueue(service),
         onProgress: () => changed.notify(),
         log,
       },
       running,
     )
-    view = present
+    const watchdog = createWatchdog(
+      {
+        clusterUid: uid,
+        askClusterUid: async (given) => clusterUid(kube, given),
+        proveStores: async () => ({ kind: 'fresh' }),
+        forget: () => undefined,
+        unwatched: () => view.unwatched,
+        onSeen: () => leases.seen(),
+        onChange: () => changed.notify(),
+        log,
+      },
+      running,
+    )
     const election = createElection({
       kv: etcd,
       keeper: session,
@@ -108,7 +136,30 @@ export async function runOperator(deps: OperatorDeps, signal: AbortSignal): Prom
       ttlSeconds: config.electionTtlSeconds,
       log,
     })
-    await Promise.all([serve(present, election, uid), present.running])
+    const reignDeps = { statePrefix: config.statePrefix, view, kv: etcd, kube, leases, metrics, log }
+    present = { view, watchdog, storeHold }
+    leading = createLeading(
+      {
+        ...present,
+        election,
+        sync: async (given) => watcher.sync(given),
+        startReign: (leadership, reigning) =>
+          createReign(
+            {
+              ...reignDeps,
+              leadership,
+              prove: async (given) => watchdog.prove(given),
+              catchUp: async (given) => void (await watcher.sync(given)),
+            },
+            reigning,
+          ),
+        changed,
+        requestTimeoutMs: config.etcdRequestTimeoutSeconds * 1_000,
+        log,
+      },
+      running,
+    )
+    await Promise.all([leading.running, view.running, watchdog.running])
   } finally {
     ended.abort()
     leases.close()
@@ -116,62 +167,6 @@ export async function runOperator(deps: OperatorDeps, signal: AbortSignal): Prom
     watcher.close()
     await health.close()
     log.info('operator stopped')
-  }
-
-  async function serve(present: View, election: Election, uid: string): Promise<void> {
-    while (!running.aborted) {
-      await complete(present)
-      const leadership = await untilReached(log, running, async () => {
-        // Again before each campaign: a store that was wiped has forgotten whose it is, and the fence compares that.
-        await ensureIdentity(etcd, config.statePrefix, uid, running)
-        log.info('campaigning')
-        return election.campaign(running)
-      })
-      if (leadership !== undefined) await rule(present, leadership)
-    }
-  }
-
-  /** From winning to losing. On a clean stop the commits under way end, then the next replica may lead at once. */
-  async function rule(present: View, leadership: Leadership): Promise<void> {
-    const { lost } = leadership
-    const reigning = AbortSignal.any([lost, running])
-    const givenUp = new AbortController()
-    let useless = false
-    const catchUp = async (catchUpSignal: AbortSignal): Promise<void> => void (await watcher.sync(catchUpSignal))
-    try {
-      // Warm is not fresh: what the predecessor wrote last may still be on its way to the mirrors.
-      await catchUp(reigning)
-      log.info({ revision: leadership.wonAt }, 'leading')
-      reign = createReign(
-        { statePrefix: config.statePrefix, view: present, kv: etcd, kube, leases, leadership, metrics, catchUp, log },
-        AbortSignal.any([lost, givenUp.signal]),
-      )
-      await aborted(reigning)
-    } catch (error) {
-      if (!reigning.aborted) {
-        log.warn({ error: describeError(error) }, 'could not start to lead')
-        useless = true
-      }
-    }
-    const ending = reign
-    reign = undefined
-    const timer = setTimeout(() => givenUp.abort(), DRAIN_MS)
-    await ending?.end()
-    clearTimeout(timer)
-    if (!lost.aborted) await leadership.resign(AbortSignal.timeout(config.etcdRequestTimeoutSeconds * 1000))
-    log.info('no longer leading')
-    if (useless) await sleep(LEAD_RETRY_MS, running)
-  }
-
-  async function complete(present: View): Promise<void> {
-    let said = ''
-    for (;;) {
-      const missing = present.missing()
-      if (missing.length === 0 || running.aborted) return
-      if (missing.join() !== said) log.info({ missing }, 'waiting: nothing is written before everything is known')
-      said = missing.join()
-      await changed.next()
-    }
   }
 }
 
@@ -221,29 +216,4 @@ async function untilReached<T>(log: Logger, signal: AbortSignal, attempt: () => 
     }
   }
   return undefined
-}
-
-function isServersFault(error: unknown): boolean {
-  return [UnavailableError, TimeoutError, ForbiddenError, RejectedError].some((kind) => error instanceof kind)
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
-}
-
-/** Wakes who waits for the next change, or for the signal; changes that nobody waits for are forgotten. */
-function createChangeSignal(signal: AbortSignal): { notify(): void; next(): Promise<void> } {
-  let waiting = Promise.withResolvers<void>()
-  const notify = (): void => {
-    waiting.resolve()
-    waiting = Promise.withResolvers<void>()
-  }
-  signal.addEventListener('abort', notify, { once: true })
-  return {
-    notify,
-    async next() {
-      if (!signal.aborted) await waiting.promise
-    },
-  }
 }

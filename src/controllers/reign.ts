@@ -37,6 +37,8 @@ export interface ReignDeps {
   readonly leases: LeaseKeeper
   readonly leadership: Leadership
   readonly metrics: Metrics
+  /** Kubernetes is ours, and the stores are as new as it: see `Watchdog.prove`. */
+  readonly prove: (signal: AbortSignal) => Promise<void>
   /** Resolves when the mirrors show at least everything that was committed before the call. */
   readonly catchUp: (signal: AbortSignal) => Promise<void>
   readonly log: Logger

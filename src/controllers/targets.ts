@@ -3,6 +3,7 @@
  * an address (S10). Opening and closing follow the objects; nothing else decides which ranges of etcd are watched.
  */
 import { ForbiddenError } from '../errors.ts'
+import type { Revision } from '../etcd/kv.ts'
 import type { Mirror } from '../etcd/mirror.ts'
 import { addressOf, targetRange } from '../naming/key.ts'
 
@@ -39,6 +40,13 @@ export class Targets {
   get incomplete(): number {
     const reading = (mirror: Mirror): boolean => !mirror.ready && !(mirror.problem instanceof ForbiddenError)
     return [...this.#mirrors.values()].filter(reading).length
+  }
+
+  /** Whether every mirror shows all that was committed up to this revision; one that etcd forbids does not count. */
+  areAt(revision: Revision): boolean {
+    const isAt = ({ ready, delivered, problem }: Mirror): boolean =>
+      problem instanceof ForbiddenError || (ready && delivered >= revision)
+    return [...this.#mirrors.values()].every(isAt)
   }
 
   /** Opens or closes the target's mirror, as it is needed now. */

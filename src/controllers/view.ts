@@ -10,7 +10,7 @@ import type { KubeClient } from '../kube/client.ts'
 import { createReflector } from '../kube/reflector.ts'
 import { resourceName, type Resource, type StoredObject } from '../kube/resource.ts'
 import type { Store } from '../kube/store.ts'
-import { prefixRange } from '../etcd/kv.ts'
+import { prefixRange, type Revision } from '../etcd/kv.ts'
 import { recordKey } from '../plan/record.ts'
 import type { ServiceKey } from '../plan/sources.ts'
 import type { Owner, ServiceTxn } from '../plan/txn.ts'
@@ -29,8 +29,12 @@ export interface View {
   missing(): readonly string[]
   /** Resource to whether a complete list of it was received. */
   synced(): ReadonlyMap<string, boolean>
+  /** Whether the mirrors, that of the Records included, show all that was committed up to this revision. */
+  mirrorsAt(revision: Revision): boolean
   /** What has not been watched for a minute, in words for people: no silent freeze (L11). */
   frozen(): readonly string[]
+  /** Whether a resource is not watched at this moment. */
+  readonly unwatched: boolean
   /** Every service there is something to do for: those that exist, that a GrpcEndpoint names, that a Record names. */
   allServices(): ReadonlySet<ServiceKey>
   /** Our own commit, at once; the watch only repeats it. */
@@ -143,11 +147,15 @@ export function createView(deps: ViewDeps, signal: AbortSignal): View {
       if (ranges > 0) missing.push(`${ranges} ranges of etcd are not complete`)
       return missing
     },
+    mirrorsAt: (revision) => recordMirror.ready && recordMirror.delivered >= revision && targets.areAt(revision),
     frozen() {
       const beforeMs = performance.now() - FROZEN_AFTER_MS
       return [...unwatchedSinceMs].flatMap(([name, sinceMs]) =>
         sinceMs < beforeMs ? [`${name} can not be watched: what is known of them may be old`] : [],
       )
+    },
+    get unwatched() {
+      return unwatchedSinceMs.size > 0
     },
     allServices() {
       const keys = new Set<ServiceKey>()

@@ -5,8 +5,9 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Log } from '../runtime/log.ts'
-import { ConfigError, RejectedError, TimeoutError, UnavailableError, describeError } from '../errors.ts'
+import { RejectedError, TimeoutError, UnavailableError, describeError } from '../errors.ts'
 import { createBackoff } from '../runtime/backoff.ts'
+import { prefixRange } from './kv.ts'
 import type { Compare, Entry, Kv, LeaseId, Op, OpResult, Revision } from './kv.ts'
 import type { LeaseKeeper } from './lease-keeper.ts'
 import { sleep } from '../runtime/sleep.ts'
@@ -30,12 +31,17 @@ export interface Leadership {
   bump(signal: AbortSignal): Promise<Revision | null>
   /** We do not lead (any more): `lost` is aborted, the lease is left to expire. */
   abandon(reason: string): void
+  /** Whether another replica waits to lead and could act at once: to yield to nobody would help nobody (L12). */
+  hasCandidates(signal: AbortSignal): Promise<boolean>
   /** Deletes the leader key if it is still ours, so that a standby leads within milliseconds. Never throws. */
   resign(signal: AbortSignal): Promise<void>
 }
 
 export interface Election {
-  /** Waits until we lead. @throws UnavailableError `aborted` when the signal is aborted first */
+  /**
+   * Waits until we lead; meanwhile the key `candidates/<nonce>` says that we could, and so only who can act may call it. It goes with its
+   * lease when the signal is aborted. @throws UnavailableError `aborted` when the signal is aborted first
+   */
   campaign(signal: AbortSignal): Promise<Leadership>
 }
 
@@ -44,7 +50,7 @@ export interface ElectionOptions {
   readonly keeper: LeaseKeeper
   readonly watcher: Watcher
   readonly statePrefix: string
-  /** The value of `<statePrefix>identity`, see `ensureIdentity`. */
+  /** The value of `<statePrefix>identity`, see `identity.ts`. */
   readonly identity: string
   readonly ttlSeconds: number
   readonly log: Log
@@ -54,42 +60,17 @@ const CHECK_MS = 50
 /** The part of the TTL before the end of the lease at which we stop to lead: nobody else can have won by then. */
 const MARGIN = 0.1
 
-/**
- * Binds the state prefix to one Kubernetes cluster, for good.
- * @param uid the UID of the kube-system namespace
- * @returns the value for `ElectionOptions.identity`
- * @throws ConfigError when the prefix belongs to another cluster
- */
-export async function ensureIdentity(kv: Kv, statePrefix: string, uid: string, signal: AbortSignal): Promise<string> {
-  const key = `${statePrefix}identity`
-  // An array, as all our values: no naming client takes it for an endpoint.
-  const value = JSON.stringify([uid])
-  const { succeeded, results } = await kv.txn(
-    {
-      compare: [{ kind: 'createRevision', key, result: '=', revision: 0 }],
-      success: [{ kind: 'put', key, value, lease: null }],
-      failure: [{ kind: 'range', key }],
-    },
-    signal,
-  )
-  const found = succeeded ? value : valueOf(results[0])
-  if (found === value) return value
-  const other = /^\["(.*)"\]$/.exec(found ?? '')?.[1] ?? found
-  throw new ConfigError(
-    `etcd key ${key} says that this state prefix belongs to the Kubernetes cluster ${other}, and this is ${uid}; ` +
-      `give each cluster an --operator-name of its own, or, if the other cluster is gone for good: etcdctl del ${key}`,
-    { code: 'identity-mismatch', target: key },
-  )
-}
-
 export function createElection(options: ElectionOptions): Election {
   const { kv, keeper, watcher, log, ttlSeconds } = options
   const leaderKey = `${options.statePrefix}leader`
+  const candidates = `${options.statePrefix}candidates/`
   /** Nonces of reigns of this very process that have ended. */
   const past = new Set<string>()
 
   async function campaign(signal: AbortSignal): Promise<Leadership> {
-    const value = JSON.stringify([randomUUID()])
+    const nonce = randomUUID()
+    const value = JSON.stringify([nonce])
+    const candidate = `${candidates}${nonce}`
     const backoff = createBackoff(100, 2_000)
     let lease: LeaseId | undefined
     try {
@@ -103,8 +84,14 @@ export function createElection(options: ElectionOptions): Election {
           const { header, succeeded, results } = await kv.txn(
             {
               compare: [{ kind: 'createRevision', key: leaderKey, result: '=', revision: 0 }],
-              success: [{ kind: 'put', key: leaderKey, value, lease }],
-              failure: [{ kind: 'range', key: leaderKey }],
+              success: [
+                { kind: 'put', key: leaderKey, value, lease },
+                { kind: 'delete', key: candidate },
+              ],
+              failure: [
+                { kind: 'range', key: leaderKey },
+                { kind: 'put', key: candidate, value, lease },
+              ],
             },
             signal,
           )
@@ -257,6 +244,11 @@ export function createElection(options: ElectionOptions): Election {
       },
 
       abandon: lose,
+
+      async hasCandidates(signal) {
+        const { entries } = await kv.range(prefixRange(candidates), signal)
+        return entries.some((entry) => entry.lease !== lease)
+      },
 
       async resign(signal) {
         if (!losing.signal.aborted) end('resigned')

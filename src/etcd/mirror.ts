@@ -30,6 +30,8 @@ export interface Mirror {
   readonly entries: ReadonlyMap<string, Entry>
   /** The guard's revision for this range: its last read, watch delivery or own guarded commit. */
   readonly observed: Revision
+  /** Everything up to this revision was read or delivered; progress notifies count. For the proof of a new leader, not for guards. */
+  readonly delivered: Revision
   /** Why it is not ready although it should be, e.g. permission denied; `null` when nothing is wrong. */
   readonly problem: Error | null
   /** @throws UnavailableError when the signal is aborted first */
@@ -152,6 +154,9 @@ function openMirror(options: MirrorsOptions & MirrorOptions & { readonly loader:
     },
     get observed() {
       return observed.observed
+    },
+    get delivered() {
+      return observed.delivered
     },
     get problem() {
       return problem

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ConfigError } from '../../../src/errors.ts'
-import { ensureIdentity } from '../../../src/etcd/election.ts'
+import { ensureIdentity } from '../../../src/etcd/identity.ts'
 import { describeEtcd, child, put, putNow, soon } from '../../support/etcd-suite.ts'
 import { eventually } from '../../support/eventually.ts'
 

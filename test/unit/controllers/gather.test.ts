@@ -64,6 +64,7 @@ test('a range that etcd forbids keeps nobody from leading; one that is still bei
         problem,
         entries: new Map(),
         observed: 0,
+        delivered: 0,
         whenReady: async () => undefined,
         apply: () => undefined,
         close: () => undefined,
