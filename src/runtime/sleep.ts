@@ -1,11 +1,13 @@
 /** Waiting, without an exception for the usual end of it. */
-import { setTimeout as delay } from 'node:timers/promises'
 
 /** Resolves after `ms`, or as soon as the signal is aborted: what waits has to look at the signal anyway. */
 export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await delay(ms, undefined, { signal })
-  } catch (error) {
-    if (!signal.aborted) throw error
-  }
+  if (signal.aborted) return
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const wake = (): void => resolve()
+  const timer = setTimeout(wake, ms)
+  signal.addEventListener('abort', wake, { once: true })
+  await promise
+  clearTimeout(timer)
+  signal.removeEventListener('abort', wake)
 }

@@ -158,4 +158,26 @@ describeEtcd('election', (suite) => {
     const two = await suite.replica(suite.client(), prefix)
     await assert.rejects(two.election.campaign(soon(100)), { code: 'aborted', name: 'UnavailableError' })
   })
+
+  test('a leader knows whether another could take over: who campaigns says so, and the winner no longer does (L12)', async () => {
+    const prefix = suite.prefix()
+    const one = await (await suite.replica(suite.client(), prefix)).lead()
+    assert.equal(await one.leadership.hasCandidates(soon()), false)
+    const two = (await suite.replica(suite.client(), prefix)).lead()
+    await eventually('a candidate is seen', async () => one.leadership.hasCandidates(soon()))
+    await one.leadership.resign(soon())
+    const { leadership } = await two
+    assert.equal(await leadership.hasCandidates(soon()), false)
+  })
+
+  test('a candidate that gives up is none any more within its TTL', async () => {
+    const prefix = suite.prefix()
+    const { leadership } = await (await suite.replica(suite.client(), prefix)).lead()
+    const givingUp = new AbortController()
+    const campaign = (await suite.replica(suite.client(), prefix)).election.campaign(givingUp.signal)
+    await eventually('a candidate is seen', async () => leadership.hasCandidates(soon()))
+    givingUp.abort()
+    await assert.rejects(campaign, { code: 'aborted' })
+    await eventually('it is gone', async () => !(await leadership.hasCandidates(soon())))
+  })
 })
