@@ -13,7 +13,7 @@ interface Bench {
   readonly watchdog: Watchdog
   /** What it did to others. */
   readonly told: string[]
-  rounds(count: number): Promise<void>
+  readonly rounds: (count: number) => Promise<void>
 }
 
 /** Runs `body` with a watchdog whose rounds come when the test says so. */
