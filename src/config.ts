@@ -5,6 +5,16 @@ import { describeFlags, loadSettings } from './config/settings.ts'
 
 const segment = '[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?'
 
+const wholeSeconds = 'must be a whole number of seconds; 0 for no bound'
+
+/** @param unit as it stands in the message, e.g. `seconds` */
+function wholeNumber(min: number, max: number, unit: string) {
+  const error = `must be a whole number of ${unit} from ${min} to ${max}`
+  return z
+    .union([z.number(), z.string().regex(/^\d+$/).transform(Number)], { error })
+    .pipe(z.number().int(error).min(min, error).max(max, error))
+}
+
 const schema = z.object({
   ...etcdShape,
   kubeconfig: z
@@ -38,6 +48,21 @@ const schema = z.object({
     .max(60, 'must be a whole number of seconds from 2 to 60')
     .default(5)
     .meta({ title: 'N', description: 'a replica that is silent this long no longer leads' }),
+  maxBlindSeconds: z
+    .union([z.number(), z.string().regex(/^\d+$/).transform(Number)], { error: wholeSeconds })
+    .pipe(z.number().int(wholeSeconds).min(0, wholeSeconds))
+    .default(86_400)
+    .meta({
+      title: 'N',
+      description: 'a replica that does not see its Kubernetes for this long renews no lease any more; 0: no bound',
+    }),
+  removalBudgetPercent: wholeNumber(0, 100, 'percent').default(20).meta({
+    title: 'N',
+    description: 'of all endpoints, removed at most within a minute without a single deletion as the reason',
+  }),
+  removalBudgetMinimum: wholeNumber(0, 1_000_000, 'endpoints')
+    .default(50)
+    .meta({ title: 'N', description: 'so many may always be, however few endpoints there are' }),
   metricsAddress: z
     .string()
     .regex(

@@ -1,4 +1,5 @@
 /** grpc-etcd: from the command line to a subcommand, and from an error to what a person reads and an exit code. */
+import { isMainThread } from 'node:worker_threads'
 import { ConfigError, describeError } from './errors.ts'
 
 const OLDEST_NODE = 24
@@ -26,7 +27,7 @@ const commands: Readonly<Record<string, (argv: readonly string[]) => Promise<num
   put: async (argv) => (await import('./cli/put.ts')).put(argv),
   delete: async (argv) => (await import('./cli/delete.ts')).deleteEndpoint(argv),
   async operator(argv) {
-    await (await import('./cli/operator.ts')).operator(argv)
+    await (await import('./cli/operator.ts')).operator(argv, new URL(import.meta.url))
     return 0
   },
   async version() {
@@ -58,20 +59,29 @@ async function main(argv: readonly string[]): Promise<number> {
   return 2
 }
 
-const node = Number(process.versions.node.split('.')[0])
-if (node < OLDEST_NODE) {
-  process.stderr.write(`grpc-etcd needs Node.js ${OLDEST_NODE} or newer, this is ${process.versions.node}\n`)
-  process.exit(2)
-}
-try {
-  process.exitCode = await main(process.argv.slice(2))
-} catch (error) {
-  process.stderr.write(
-    `grpc-etcd: ${error instanceof ConfigError ? error.message : (describeStack(error) ?? describeError(error))}\n`,
-  )
-  process.exitCode = error instanceof ConfigError ? 2 : 1
+if (isMainThread) await runProgram()
+// `operator` has started this file a second time, as its renewal thread.
+else (await import('./cli/renewal.ts')).renewal()
+
+async function runProgram(): Promise<void> {
+  const node = Number(process.versions.node.split('.')[0])
+  if (node < OLDEST_NODE) {
+    process.stderr.write(`grpc-etcd needs Node.js ${OLDEST_NODE} or newer, this is ${process.versions.node}\n`)
+    process.exit(2)
+  }
+  try {
+    process.exitCode = await main(process.argv.slice(2))
+  } catch (error) {
+    process.stderr.write(
+      `grpc-etcd: ${error instanceof ConfigError ? error.message : (describeStack(error) ?? describeError(error))}\n`,
+    )
+    process.exitCode = error instanceof ConfigError ? 2 : 1
+  }
 }
 
+/** Where it happened, and where what it was caused by happened. */
 function describeStack(error: unknown): string | undefined {
-  return error instanceof Error ? error.stack : undefined
+  if (!(error instanceof Error)) return undefined
+  const { stack, cause } = error
+  return cause === undefined ? stack : `${stack}\ncaused by: ${describeStack(cause) ?? describeError(cause)}`
 }

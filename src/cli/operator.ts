@@ -1,15 +1,15 @@
 /** `grpc-etcd operator`: from the command line to a running operator, and to the exit code. */
-import { destination, pino, type Logger } from 'pino'
-import pretty from 'pino-pretty'
 import { asksForHelp } from '../config/command-line.ts'
-import { describeSettings, loadConfig, operatorCommand, type Config } from '../config.ts'
+import { describeSettings, loadConfig, operatorCommand } from '../config.ts'
 import { runOperator, type ServiceLeases } from '../controllers/operator.ts'
+import { InvariantError } from '../errors.ts'
 import type { LeaseId } from '../etcd/kv.ts'
-import { createLeaseKeeper } from '../etcd/lease-keeper.ts'
+import { createRenewalThread } from '../etcd/renewal-thread.ts'
 import { createKubeClient } from '../kube/client.ts'
 import { serveHealth } from '../runtime/http.ts'
 import { version } from '../version.ts'
 import { connectTo } from './connect.ts'
+import { createLogger } from './logger.ts'
 
 const help = `Publishes GrpcServices and GrpcEndpoints of a Kubernetes cluster into etcd.
 
@@ -22,8 +22,12 @@ GRPC_ETCD_ETCD_ENDPOINTS) and a key of the file given by --config
 ${describeSettings()}
 `
 
-/** Runs until SIGTERM or SIGINT. Rejects with ConfigError before anything was started, with others when it can not go on. */
-export async function operator(argv: readonly string[]): Promise<void> {
+/**
+ * Runs until SIGTERM or SIGINT. Rejects with ConfigError before anything was started, with others when it can not go on.
+ *
+ * @param program the file that this process runs: the thread that renews leases runs it too
+ */
+export async function operator(argv: readonly string[], program: URL): Promise<void> {
   if (asksForHelp(operatorCommand, argv)) {
     process.stdout.write(help)
     return
@@ -45,21 +49,13 @@ export async function operator(argv: readonly string[]): Promise<void> {
   const connection = connectTo(config, log.child({ component: 'etcd' }))
   try {
     const etcd = connection.client
-    const keepLeases = (onLost: (id: LeaseId) => void): ServiceLeases => ({
-      ...createLeaseKeeper({ client: etcd, onLost, log }),
-      seen: () => undefined,
-    })
+    const keepLeases = (onLost: (id: LeaseId) => void): ServiceLeases =>
+      // What is under way ends as on SIGTERM, so that another replica leads at once; then the process fails.
+      createRenewalThread({ entry: program, settings: config, onLost, onFailed: (error) => stop.abort(error) })
     await runOperator({ config, kube, etcd, keepLeases, serveHealth, log }, stop.signal)
+    if (stop.signal.reason instanceof InvariantError) throw stop.signal.reason
   } finally {
     connection.close()
     await kube.close()
   }
-}
-
-function createLogger(config: Config): Logger {
-  const asText = config.logFormat === 'pretty' || (config.logFormat === 'auto' && process.stdout.isTTY)
-  const options = { level: config.logLevel, base: null }
-  return asText
-    ? pino(options, pretty({ sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' }))
-    : pino(options, destination({ sync: true }))
 }

@@ -19,10 +19,16 @@ import type { KeepAliveMessage } from './streams.ts'
 export type LeaseState =
   /** Not known to the keeper, not acknowledged yet, or not for so long that it may be gone. */
   | { readonly kind: 'unknown' }
-  /** `validUntilMs` on the clock of `performance.now()`: until then etcd has the lease, unless somebody revokes it. */
-  | { readonly kind: 'alive'; readonly validUntilMs: number; readonly grantedTtlSeconds: number }
+  | AliveLease
   /** etcd said that there is no such lease. The ID must not be used again. */
   | { readonly kind: 'lost' }
+
+/** `validUntilMs` on the clock of `performance.now()`: until then etcd has the lease, unless somebody revokes it. */
+export interface AliveLease {
+  readonly kind: 'alive'
+  readonly validUntilMs: number
+  readonly grantedTtlSeconds: number
+}
 
 export interface LeaseKeeper {
   /** Renews the lease from now on, at once for the first time. Adding a lease that is kept already changes nothing. */
@@ -44,6 +50,8 @@ export interface LeaseKeeperOptions {
   readonly client: EtcdClient
   /** Called once for a lease, when etcd says that it does not exist. */
   readonly onLost?: ((id: LeaseId) => void) | undefined
+  /** Called whenever etcd has acknowledged a grant or a renewal. */
+  readonly onRenewed?: ((id: LeaseId, lease: AliveLease) => void) | undefined
   readonly log: Log
 }
 
@@ -126,8 +134,10 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
 
   function acknowledge(lease: Lease, ttlSeconds: number, sentAtMs: number): void {
     lease.ttlSeconds = ttlSeconds
-    lease.validUntilMs = sentAtMs + ttlSeconds * 1_000
+    const validUntilMs = sentAtMs + ttlSeconds * 1_000
+    lease.validUntilMs = validUntilMs
     due.set(lease.id, sentAtMs + ((ttlSeconds * 1_000) / 3) * (0.7 + 0.3 * Math.random()))
+    options.onRenewed?.(lease.id, { kind: 'alive', validUntilMs, grantedTtlSeconds: ttlSeconds })
   }
 
   function tick(): void {

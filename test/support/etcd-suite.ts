@@ -170,7 +170,8 @@ export function child(
   return { name, txn: { compare, success, failure }, opCount: success.length, byteSize: success.length * 100 }
 }
 
-/** IDs of all leases. Those of earlier tests expire meanwhile: look at what came or went, never at the whole. */
+/** IDs of all leases, as we write them. Those of earlier tests expire meanwhile: look at what came or went, never at the whole. */
 export async function leasesOf({ etcdctl }: Pick<Etcd, 'etcdctl'>): Promise<ReadonlySet<string>> {
-  return new Set((await etcdctl('lease', 'list')).trim().split('\n').slice(1))
+  const lines = (await etcdctl('lease', 'list')).trim().split('\n').slice(1)
+  return new Set(lines.map((id) => id.replace(/^0+/, '')))
 }

@@ -21,6 +21,21 @@ describe('the configuration', () => {
     assert.deepEqual(config.etcdEndpoints, ['http://127.0.0.1:2379'])
     assert.equal(config.statePrefix, '_grpcetcd/default/')
     assert.equal(config.electionTtlSeconds, 5)
+    assert.equal(config.maxBlindSeconds, 86_400)
+  })
+
+  test('takes no bound for blind replicas by the number 0 only', () => {
+    assert.equal(loadConfig(['--max-blind-seconds', '0'], {}).maxBlindSeconds, 0)
+    assert.equal(loadConfig(['--config', file('maxBlindSeconds: 0')], {}).maxBlindSeconds, 0)
+    for (const value of ['', ' ', '-1', '1.5', '1h', 'Infinity']) {
+      assert.throws(
+        () => loadConfig([`--max-blind-seconds=${value}`], {}),
+        /must be a whole number of seconds; 0 for no/,
+      )
+    }
+    for (const value of ['-1', '0.5', 'true', '[0]', '.inf']) {
+      assert.throws(() => loadConfig(['--config', file(`maxBlindSeconds: ${value}`)], {}), ConfigError)
+    }
   })
 
   test('of a flag beats a variable, which beats the file', () => {
